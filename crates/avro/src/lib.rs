@@ -1,0 +1,1 @@
+//! Wire format: Confluent framing, schema catalogue, compatibility.

@@ -1,0 +1,1 @@
+//! The bounded contexts as pure business rules.

@@ -1,0 +1,110 @@
+//! The rules of one consistency boundary.
+
+use std::fmt::{Debug, Display};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::Timestamp;
+
+/// The state of one aggregate, and its rules. `None` is the state before anything happened.
+///
+/// The type itself is what a snapshot holds, so it serialises to the `state` part of
+/// [`Schemas::state`].
+pub trait Aggregate: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// `<context>.<aggregate>`. Persisted: part of topic names, group names and derived ids.
+    const NAME: &'static str;
+    /// The Avro schemas of its topics.
+    const SCHEMAS: Schemas;
+
+    /// A closed enum of what may be asked. Each variant's name is the command's canonical type;
+    /// `#[serde(alias = "…")]` gives it further names. Variants hold nothing or one struct, which
+    /// denies unknown fields.
+    type Command: Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// A closed enum of facts, one struct or nothing in each variant.
+    type Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// Why not.
+    type Rejection: Rejection;
+
+    /// The form in which ids are compared and used as record keys; by default as they are typed.
+    fn normalise_id(id: &str) -> std::borrow::Cow<'_, str> {
+        id.into()
+    }
+
+    /// Says what happens, or why not. Reads nothing but its arguments.
+    ///
+    /// # Errors
+    /// The business rule that refuses the command; the state then stays as it is.
+    fn decide(
+        state: Option<&Self>,
+        command: &Self::Command,
+        context: &Context<'_>,
+    ) -> Result<Decision<Self::Event>, Self::Rejection>;
+
+    /// Takes a fact in. Total: a fact is never refused.
+    #[must_use]
+    fn evolve(state: Option<Self>, event: &Self::Event) -> Option<Self>;
+}
+
+/// What a decision may know besides state and command.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The aggregate's id, normalised.
+    pub id: &'a str,
+    /// The command's id.
+    pub command_id: &'a str,
+    /// The time that the events will carry.
+    pub now: Timestamp,
+}
+
+/// What a command leads to. No events means accepted and nothing changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision<E> {
+    /// In the order in which they happen.
+    pub events: Vec<E>,
+    /// What the outcome tells the sender besides the status.
+    pub result: Option<Value>,
+}
+
+impl<E> Decision<E> {
+    /// Accepted, and nothing changes.
+    pub const fn nothing() -> Self {
+        Self {
+            events: Vec::new(),
+            result: None,
+        }
+    }
+
+    /// The same, with a result for the sender.
+    #[must_use]
+    pub fn with_result(mut self, result: Value) -> Self {
+        self.result = Some(result);
+        self
+    }
+}
+
+impl<E> From<E> for Decision<E> {
+    fn from(event: E) -> Self {
+        Self {
+            events: vec![event],
+            result: None,
+        }
+    }
+}
+
+/// A business no. `Display` is the sentence for the sender, with the values, never with a secret.
+pub trait Rejection: Display + Debug + Send + Sync + 'static {
+    /// The word for programs, from a small fixed set; it labels metrics.
+    fn code(&self) -> &'static str;
+}
+
+/// The published Avro schemas of one aggregate, as JSON text.
+#[derive(Debug, Clone, Copy)]
+pub struct Schemas {
+    /// Of the `commands` topic, for senders that use Avro.
+    pub commands: &'static str,
+    /// Of the `events` topic.
+    pub events: &'static str,
+    /// Of the `state` topic.
+    pub state: &'static str,
+}

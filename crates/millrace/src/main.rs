@@ -1,0 +1,2 @@
+//! Event sourcing and CQRS on Kafka: the program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Engine and projector as machines without I/O, with the ports they need.

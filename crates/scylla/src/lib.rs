@@ -1,0 +1,1 @@
+//! The read-table port on ScyllaDB and Apache Cassandra.

@@ -1,0 +1,1 @@
+//! Given/when/then, in-memory log and tables with faults, history checks.

@@ -1,0 +1,2 @@
+//! Real servers for tests, the test run, benchmarks.
+fn main() {}
