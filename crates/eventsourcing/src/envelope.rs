@@ -66,3 +66,29 @@ pub struct EventEnvelope<E> {
     /// What happened.
     pub payload: E,
 }
+
+/// One command as Avro senders write it: the envelope of the JSON form, with the command itself in
+/// the `payload` union. A record's key or a header may stand in for the fields that are absent.
+///
+/// The field names and their order are those of the published Avro schemas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRecord<C> {
+    /// Whom it is for; equal to the record's key where that is given.
+    pub aggregate_id: Option<String>,
+    /// The idempotency key within one aggregate.
+    pub command_id: Option<String>,
+    /// The conversation it belongs to.
+    pub correlation_id: Option<String>,
+    /// What caused it.
+    pub causation_id: Option<String>,
+    /// Decide only at this version.
+    pub expected_version: Option<i64>,
+    /// Who asks.
+    pub actor: Option<String>,
+    /// For whom.
+    pub on_behalf_of: Option<String>,
+    /// `<context>.<aggregate>/<id>` of the aggregate that awaits the answer.
+    pub reply_to: Option<String>,
+    /// What is asked.
+    pub payload: C,
+}

@@ -15,7 +15,7 @@ mod time;
 
 pub use aggregate::{Aggregate, Context, Decision, Rejection, Schemas};
 pub use codec::{Codec, DecodeError, EncodeError};
-pub use envelope::{EventEnvelope, Version};
+pub use envelope::{CommandRecord, EventEnvelope, Version};
 pub use name::{NameError, variant_name, variant_names};
 pub use projection::Projection;
 pub use snapshot::{Handled, HandledId, Snapshot, StateRecord, TaskRecord};
