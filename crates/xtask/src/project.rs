@@ -1,0 +1,19 @@
+//! Where things lie: the project's root and the git-ignored directory for servers and tools.
+
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace this tool was built from.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// Data of servers, jars and tools; nothing in it is worth keeping.
+pub(crate) fn servers() -> PathBuf {
+    root().join(".servers")
+}
+
+/// Jars of the servers, one directory for each version.
+pub(crate) fn jars() -> PathBuf {
+    servers().join("jars")
+}

@@ -1,0 +1,34 @@
+//! Waiting for the outside world, always with a deadline.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// How often a condition is looked at: short beside the seconds a server takes, cheap beside a JVM.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Returns once `condition` holds; an error of the condition, or the deadline, ends the wait.
+pub(crate) fn until(
+    what: &str,
+    limit: Duration,
+    mut condition: impl FnMut() -> Result<bool>,
+) -> Result<()> {
+    let started = now();
+    while !condition()? {
+        if started.elapsed() > limit {
+            bail!("{what}: not within {} s", limit.as_secs());
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
+}
+
+/// The machine's clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this tool waits for real servers; nothing here is replayed"
+)]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
