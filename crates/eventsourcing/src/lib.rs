@@ -18,6 +18,8 @@ pub use codec::{Codec, DecodeError, EncodeError};
 pub use envelope::{CommandRecord, EventEnvelope, Version};
 pub use name::{NameError, variant_name, variant_names};
 pub use projection::Projection;
-pub use snapshot::{Handled, HandledId, Snapshot, StateRecord, TaskRecord};
+pub use snapshot::{
+    Handled, HandledId, Snapshot, SnapshotHead, StateHead, StateRecord, TaskRecord,
+};
 pub use table::{Cell, Column, ColumnType, Order, Row, Stamp, Table};
 pub use time::Timestamp;

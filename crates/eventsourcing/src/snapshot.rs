@@ -30,6 +30,27 @@ pub struct Snapshot<S> {
     pub state: Option<S>,
 }
 
+/// What a restore needs to know of a state record; reading it checks the whole record and keeps
+/// nothing of the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "StateRecord")]
+pub enum StateHead {
+    /// See [`StateRecord::Snapshot`].
+    Snapshot(SnapshotHead),
+    /// See [`StateRecord::TaskRecord`].
+    TaskRecord(TaskRecord),
+}
+
+/// The part of a [`Snapshot`] that does not depend on the aggregate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "Snapshot")]
+pub struct SnapshotHead {
+    /// Events so far; 0 while there are only refused commands.
+    pub version: Version,
+    /// When the last command was decided.
+    pub recorded_at: Timestamp,
+}
+
 impl<S> Default for Snapshot<S> {
     fn default() -> Self {
         Self {

@@ -14,6 +14,7 @@
 //!   were checked; a part whose epoch is not current is never sent.
 //! - *One answer*: each commit is settled once, each ask is answered once, in any order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -119,12 +120,13 @@ pub enum Effect {
     Pause(TopicPartition),
     /// Acknowledge a revocation: these partitions are no longer used.
     Release(Vec<TopicPartition>),
-    /// Make all of it true at once. At most one commit is in flight.
-    Commit(Commit),
+    /// Make all of it true at once. At most one commit is in flight. Shared, because the machine
+    /// sends the very same again after an abort.
+    Commit(Arc<Commit>),
     /// Ask something of the log.
     Ask(AskId, Ask),
-    /// Give up the producer: end whatever it left open, and make one with a new transactional id.
-    /// Answered by [`Answer::Renewed`].
+    /// Give up the producer, if there is one: end whatever it left open, and make one with a new
+    /// transactional id. Asked first of all, before any commit. Answered by [`Answer::Renewed`].
     Renew(AskId),
     /// Store these positions for the group, without a transaction. At most one is in flight.
     CommitOffsets(Vec<GroupOffset>),
