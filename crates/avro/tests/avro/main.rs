@@ -1,0 +1,6 @@
+//! The wire format against the reference implementation, hostile bytes and older schemas.
+
+#[cfg(test)]
+mod account;
+#[cfg(test)]
+mod codec;
