@@ -85,6 +85,20 @@ pub(crate) struct Options {
     pub(crate) auth: bool,
 }
 
+impl Default for Options {
+    /// What tests of one server need, in little memory and started quickly.
+    fn default() -> Self {
+        Self {
+            nodes: 1,
+            heap: "256m".to_owned(),
+            compiler_tier: 1,
+            settings: BTreeMap::new(),
+            commitlog_sync: CommitlogSync::Periodic,
+            auth: false,
+        }
+    }
+}
+
 /// One node and where it listens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Node {
@@ -124,6 +138,7 @@ impl Cluster {
         directory: &Path,
         options: Options,
         port: Option<u16>,
+        run: Option<&str>,
     ) -> Result<Self> {
         fs::create_dir_all(directory)?;
         let directory = directory.canonicalize()?;
@@ -145,7 +160,7 @@ impl Cluster {
             .iter()
             .flat_map(|node| [node.address, node.internal]);
         let taken = taken.map(|address| address.port()).collect();
-        registry.reserve(&file, taken, std::env::var(RUN).ok())?;
+        registry.reserve(&file, taken, run.map(str::to_owned))?;
         Ok(cluster)
     }
 
@@ -193,6 +208,13 @@ impl Cluster {
                 .collect();
             stops.into_iter().try_for_each(joined)
         })
+    }
+
+    /// Kills all nodes and deletes everything.
+    pub(crate) fn wipe(&self) -> Result<()> {
+        self.down(true)?;
+        fs::remove_dir_all(&self.directory)
+            .with_context(|| format!("delete `{}`", self.directory.display()))
     }
 
     /// The node with this number.

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cluster::{CommitlogSync, Options, Service};
 use crate::servers::Servers;
+use crate::test_run::TestRun;
 use crate::{guard, project};
 
 /// Real servers for tests, the test run, benchmarks.
@@ -44,12 +45,17 @@ enum Command {
     /// Start one node again and return when it answers
     #[command(allow_missing_positional = true)]
     NodeUp(OneNode),
+    /// Run all tests against real servers, started and stopped for the run
+    ///
+    /// Brings in what is missing. `TEST_KAFKA` and `TEST_CQL` name servers to use instead. The
+    /// last line is `N passed, N failed`.
+    Test(TestRun),
     /// Wipe servers when standard input ends
     #[command(hide = true)]
     Guard {
         #[command(flatten)]
         which: Which,
-        /// Also those that belong to this run
+        /// Instead: all that belong to this run
         #[arg(long)]
         run: Option<String>,
         /// Once this process has ended
@@ -159,9 +165,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<bool> {
         Command::Status { which } => return which.servers().print_status(),
         Command::NodeKill(one) => one.servers().node_kill(one.node)?,
         Command::NodeUp(one) => one.servers().node_up(one.node)?,
-        Command::Guard { which, run, after } => {
-            guard::watch(&which.servers(), run.as_deref(), after)?;
-        }
+        Command::Guard { run: Some(run), .. } => guard::watch_run(&run)?,
+        Command::Guard {
+            which,
+            run: None,
+            after,
+        } => guard::watch(&which.servers(), after)?,
+        Command::Test(tests) => return tests.run(),
     }
     Ok(true)
 }

@@ -3,31 +3,69 @@
 //! The guard is a process in a group of its own that reads a pipe. When the other end closes,
 //! by an orderly end, ctrl-C or SIGKILL, it kills the servers and deletes their data.
 
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::{fs, io};
 
 use anyhow::{Context, Result};
 
 use crate::cluster::{Cluster, START_LIMIT};
 use crate::ports::Registry;
 use crate::servers::Servers;
-use crate::wait;
+use crate::{project, wait};
 
-/// Starts a guard that watches this process's standard input.
+/// A guard that watches this process.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    process: Child,
+}
+
+impl Guard {
+    /// Guards all clusters of the test run named `run`, those of its tests included.
+    pub(crate) fn start(run: &str) -> Result<Self> {
+        let mut command = command()?;
+        let process = command.args(["--run", run]).stdin(Stdio::piped()).spawn()?;
+        Ok(Self { process })
+    }
+
+    /// Ends the servers now.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        drop(self.process.stdin.take());
+        self.process.wait()?;
+        Ok(())
+    }
+}
+
+/// Starts a guard of `servers` that watches this process's standard input in its stead.
 pub(crate) fn hand_over(servers: &Servers) -> Result<()> {
-    command(servers)?
+    let mut command = command()?;
+    command.args(servers.service.map(|service| service.to_string()));
+    command.arg("--dir").arg(&servers.directory);
+    command.args(["--after", &std::process::id().to_string()]);
+    command
         .stdin(Stdio::inherit())
         .spawn()
         .context("start the guard")?;
     Ok(())
 }
 
-/// The guard itself: waits for the end of standard input, then cleans up.
-///
-/// `after` is a process that may still be starting the servers: its end is awaited first.
-pub(crate) fn watch(servers: &Servers, run: Option<&str>, after: Option<u32>) -> Result<()> {
+/// The guard of a test run: waits for the end of standard input, then cleans up.
+pub(crate) fn watch_run(run: &str) -> Result<()> {
+    io::copy(&mut io::stdin(), &mut io::sink())?;
+    for directory in Registry::clusters_of(run)? {
+        if let Some(cluster) = Cluster::load(&directory)? {
+            cluster.wipe()?;
+        }
+    }
+    match fs::remove_dir_all(project::run(run)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The guard of `servers`; `after` is the process that starts them: its end is awaited too.
+pub(crate) fn watch(servers: &Servers, after: Option<u32>) -> Result<()> {
     io::copy(&mut io::stdin(), &mut io::sink())?;
     if let Some(pid) = after {
         let starting = Path::new("/proc").join(pid.to_string());
@@ -35,35 +73,13 @@ pub(crate) fn watch(servers: &Servers, run: Option<&str>, after: Option<u32>) ->
             Ok(!starting.exists())
         })?;
     }
-    servers.down(true, true)?;
-    if let Some(run) = run {
-        let registry = Registry::open()?;
-        let ours = registry
-            .entries()
-            .iter()
-            .filter(|entry| entry.run.as_deref() == Some(run));
-        for directory in ours.filter_map(|entry| entry.cluster.parent()) {
-            wipe(directory)?;
-        }
-    }
-    Ok(())
+    servers.down(true, true)
 }
 
-fn wipe(directory: &Path) -> Result<()> {
-    if let Some(cluster) = Cluster::load(directory)? {
-        cluster.down(true)?;
-        std::fs::remove_dir_all(directory)?;
-    }
-    Ok(())
-}
-
-fn command(servers: &Servers) -> Result<Command> {
+fn command() -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .arg("guard")
-        .args(servers.service.map(|service| service.to_string()));
-    command.arg("--dir").arg(&servers.directory);
-    command
         .process_group(0)
         .stdout(Stdio::null())
         .stderr(Stdio::null());

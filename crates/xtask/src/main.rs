@@ -36,6 +36,9 @@ mod ports;
 mod process;
 mod project;
 mod servers;
+mod test_run;
+mod tools;
+mod totals;
 mod wait;
 
 use std::process::ExitCode;

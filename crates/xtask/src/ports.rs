@@ -26,11 +26,11 @@ pub(crate) struct Registry {
 
 /// One cluster's ports.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Entry {
+struct Entry {
     /// The cluster's file: the entry ends with it.
-    pub(crate) cluster: PathBuf,
+    cluster: PathBuf,
     /// The test run that the cluster belongs to.
-    pub(crate) run: Option<String>,
+    run: Option<String>,
     ports: Vec<u16>,
 }
 
@@ -53,9 +53,17 @@ impl Registry {
         })
     }
 
-    /// The clusters that exist.
-    pub(crate) fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// The directories of the clusters that belong to a test run.
+    pub(crate) fn clusters_of(run: &str) -> Result<Vec<PathBuf>> {
+        let registry = Self::open()?;
+        let ours = registry
+            .entries
+            .iter()
+            .filter(|entry| entry.run.as_deref() == Some(run));
+        Ok(ours
+            .filter_map(|entry| entry.cluster.parent())
+            .map(Path::to_path_buf)
+            .collect())
     }
 
     /// A port that is free on all of the first `hosts` loopback addresses: `usual`, when it is.

@@ -17,3 +17,13 @@ pub(crate) fn servers() -> PathBuf {
 pub(crate) fn jars() -> PathBuf {
     servers().join("jars")
 }
+
+/// Tools that are brought in for the test run only.
+pub(crate) fn tools() -> PathBuf {
+    servers().join("tools")
+}
+
+/// What belongs to one test run and ends with it.
+pub(crate) fn run(name: &str) -> PathBuf {
+    servers().join("runs").join(name)
+}

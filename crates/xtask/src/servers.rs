@@ -1,12 +1,11 @@
 //! The servers a command is about: one service or both, below one directory.
 
-use std::fs;
 use std::path::PathBuf;
 use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::cluster::{Cluster, Options, Service};
+use crate::cluster::{Cluster, Options, RUN, Service};
 
 /// Servers below one directory.
 #[derive(Debug)]
@@ -15,12 +14,26 @@ pub(crate) struct Servers {
     pub(crate) service: Option<Service>,
     /// Where they are.
     pub(crate) directory: PathBuf,
+    /// The test run whose end is theirs too.
+    run: Option<String>,
 }
 
 impl Servers {
     /// `service`, or both, below `directory`.
     pub(crate) fn of(service: Option<Service>, directory: PathBuf) -> Self {
-        Self { service, directory }
+        Self {
+            service,
+            directory,
+            run: std::env::var(RUN).ok(),
+        }
+    }
+
+    /// The same, as part of the test run named `run`.
+    pub(crate) fn for_run(self, run: &str) -> Self {
+        Self {
+            run: Some(run.to_owned()),
+            ..self
+        }
     }
 
     /// Starts what is down, at the same time, and waits until all of it answers.
@@ -43,10 +56,10 @@ impl Servers {
     /// Stops them; `wipe` deletes their data, so nothing is waited for.
     pub(crate) fn down(&self, kill: bool, wipe: bool) -> Result<()> {
         for cluster in self.clusters()? {
-            cluster.down(kill || wipe)?;
             if wipe {
-                fs::remove_dir_all(&cluster.directory)
-                    .with_context(|| format!("delete `{}`", cluster.directory.display()))?;
+                cluster.wipe()?;
+            } else {
+                cluster.down(kill)?;
             }
         }
         Ok(())
@@ -114,7 +127,13 @@ impl Servers {
                 "`{}` holds a {service} with other options: first `cargo xtask down {service} --wipe`",
                 directory.display()
             ),
-            None => Cluster::create(service, &directory, options.clone(), port)?,
+            None => Cluster::create(
+                service,
+                &directory,
+                options.clone(),
+                port,
+                self.run.as_deref(),
+            )?,
         };
         cluster.up()
     }
