@@ -1,1 +1,5 @@
 //! Given/when/then, in-memory log and tables with faults, history checks.
+
+mod given;
+
+pub use given::{Given, When, given};

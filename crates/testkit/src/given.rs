@@ -1,0 +1,346 @@
+//! Business rules as stories: given what happened, when a command comes, then this follows.
+
+use std::fmt::Write as _;
+
+use millrace_eventsourcing::{Aggregate, Context, Decision, Rejection, Timestamp};
+use serde_json::Value;
+
+/// The history of one aggregate, from which the next command is decided.
+#[derive(Debug, Clone)]
+pub struct Given<A: Aggregate> {
+    id: String,
+    command_id: String,
+    now: Timestamp,
+    history: Vec<A::Event>,
+    state: Option<A>,
+}
+
+/// A command and what the rules said to it.
+#[derive(Debug)]
+pub struct When<A: Aggregate> {
+    given: Given<A>,
+    command: A::Command,
+    answer: Result<Decision<A::Event>, A::Rejection>,
+}
+
+/// An aggregate to which this has happened, in this order; nothing for one that does not exist.
+/// Its id is `a-1` until [`Given::id`] says otherwise.
+pub fn given<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> Given<A> {
+    let mut given = Given {
+        id: "a-1".to_owned(),
+        command_id: "c-1".to_owned(),
+        now: Timestamp::from_millis(1_700_000_000_000),
+        history: Vec::new(),
+        state: None,
+    };
+    given.take_in(events);
+    given
+}
+
+impl<A: Aggregate> Given<A> {
+    /// With this id.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// The next command has this id; `c-1` unless set.
+    #[must_use]
+    pub fn command_id(mut self, command_id: impl Into<String>) -> Self {
+        self.command_id = command_id.into();
+        self
+    }
+
+    /// The next command is decided at this time.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        self.now = now;
+        self
+    }
+
+    /// The state that the history has built.
+    pub const fn state(&self) -> Option<&A> {
+        self.state.as_ref()
+    }
+
+    /// All that happened so far.
+    pub fn history(&self) -> &[A::Event] {
+        &self.history
+    }
+
+    /// Lets the rules decide a command.
+    #[must_use = "says nothing until `then` or `then_rejected` looks at it"]
+    pub fn when(self, command: A::Command) -> When<A> {
+        let context = Context {
+            id: &self.id,
+            command_id: &self.command_id,
+            now: self.now,
+        };
+        let answer = A::decide(self.state.as_ref(), &command, &context);
+        When {
+            given: self,
+            command,
+            answer,
+        }
+    }
+
+    /// The history has built this state, or none.
+    ///
+    /// # Panics
+    /// When it is another one.
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "a story may end with a look at the state"
+    )]
+    #[track_caller]
+    pub fn then_state(self, expected: impl Into<Option<A>>) -> Self
+    where
+        A: PartialEq,
+    {
+        let expected = expected.into();
+        assert!(
+            self.state == expected,
+            "another state\n{}expected: {expected:#?}\n     got: {:#?}",
+            self.story(),
+            self.state
+        );
+        self
+    }
+
+    fn take_in(&mut self, events: impl IntoIterator<Item = A::Event>) {
+        for event in events {
+            self.state = A::evolve(self.state.take(), &event);
+            self.history.push(event);
+        }
+    }
+
+    fn story(&self) -> String {
+        let mut story = format!("   given: {} of `{}`\n", A::NAME, self.id);
+        for (index, event) in self.history.iter().enumerate() {
+            // Writing to a string cannot fail.
+            writeln!(story, "{:>8}: {event:?}", index + 1).unwrap_or_default();
+        }
+        story
+    }
+}
+
+impl<A: Aggregate> When<A> {
+    /// It is accepted and leads to exactly these events. They become part of the history, so that
+    /// the story can go on.
+    ///
+    /// # Panics
+    /// When it is refused or leads to other events.
+    #[track_caller]
+    pub fn then(self, expected: impl IntoIterator<Item = A::Event>) -> Given<A> {
+        let expected: Vec<_> = expected.into_iter().collect();
+        let events = self.accepted(&format!("{expected:#?}")).events.clone();
+        assert!(
+            events == expected,
+            "other events\n{}expected: {expected:#?}\n     got: {events:#?}",
+            self.story()
+        );
+        let mut given = self.given;
+        given.take_in(events);
+        given
+    }
+
+    /// It is accepted, whatever happens.
+    ///
+    /// # Panics
+    /// When it is refused.
+    #[track_caller]
+    pub fn then_accepted(self) -> Given<A> {
+        let events = self.accepted("acceptance").events.clone();
+        let mut given = self.given;
+        given.take_in(events);
+        given
+    }
+
+    /// It is accepted and tells the sender this. The events are looked at by what follows.
+    ///
+    /// # Panics
+    /// When it is refused, or tells something else.
+    #[must_use = "the events are looked at by `then`"]
+    #[track_caller]
+    pub fn then_result(self, expected: impl Into<Option<Value>>) -> Self {
+        let expected = expected.into();
+        let result = &self.accepted("a result").result;
+        assert!(
+            *result == expected,
+            "another result\n{}expected: {expected:?}\n     got: {result:?}",
+            self.story()
+        );
+        self
+    }
+
+    /// It is refused with this code; nothing changes.
+    ///
+    /// # Panics
+    /// When it is accepted, or refused with another code.
+    #[track_caller]
+    pub fn then_rejected(self, code: &str) -> Given<A> {
+        match &self.answer {
+            Ok(decision) => panic!(
+                "accepted\n{}expected: rejected with `{code}`\n     got: {:#?}",
+                self.story(),
+                decision.events
+            ),
+            Err(rejection) => assert!(
+                rejection.code() == code,
+                "another code\n{}expected: `{code}`\n     got: `{}`: {rejection}",
+                self.story(),
+                rejection.code()
+            ),
+        }
+        self.given
+    }
+
+    /// The sentence with which it is refused.
+    ///
+    /// # Panics
+    /// When it is accepted.
+    #[must_use]
+    #[track_caller]
+    pub fn rejection(self) -> A::Rejection {
+        let story = self.story();
+        match self.answer {
+            Ok(decision) => panic!("accepted\n{story}     got: {:#?}", decision.events),
+            Err(rejection) => rejection,
+        }
+    }
+
+    #[track_caller]
+    fn accepted(&self, expected: &str) -> &Decision<A::Event> {
+        match &self.answer {
+            Ok(decision) => decision,
+            Err(rejection) => panic!(
+                "rejected\n{}expected: {expected}\n     got: `{}`: {rejection}",
+                self.story(),
+                rejection.code()
+            ),
+        }
+    }
+
+    fn story(&self) -> String {
+        format!("{}    when: {:?}\n", self.given.story(), self.command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use millrace_eventsourcing::Schemas;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Door {
+        is_open: bool,
+    }
+    #[derive(Debug, Serialize, Deserialize)]
+    enum DoorCommand {
+        Open,
+        Close,
+    }
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    enum DoorEvent {
+        Opened,
+        Closed,
+    }
+    #[derive(Debug)]
+    struct AlreadySo;
+    impl fmt::Display for AlreadySo {
+        fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("the door is so already")
+        }
+    }
+    impl Rejection for AlreadySo {
+        fn code(&self) -> &'static str {
+            "already_so"
+        }
+    }
+    impl Aggregate for Door {
+        const NAME: &'static str = "house.door";
+        const SCHEMAS: Schemas = Schemas {
+            commands: "",
+            events: "",
+            state: "",
+        };
+        type Command = DoorCommand;
+        type Event = DoorEvent;
+        type Rejection = AlreadySo;
+        fn decide(
+            state: Option<&Self>,
+            command: &DoorCommand,
+            context: &Context<'_>,
+        ) -> Result<Decision<DoorEvent>, AlreadySo> {
+            let is_open = state.is_some_and(|door| door.is_open);
+            let event = match command {
+                DoorCommand::Open if !is_open => DoorEvent::Opened,
+                DoorCommand::Close if is_open => DoorEvent::Closed,
+                DoorCommand::Open | DoorCommand::Close => return Err(AlreadySo),
+            };
+            Ok(Decision::from(event).with_result(Value::from(context.command_id)))
+        }
+        fn evolve(_: Option<Self>, event: &DoorEvent) -> Option<Self> {
+            Some(Self {
+                is_open: *event == DoorEvent::Opened,
+            })
+        }
+    }
+
+    #[test]
+    fn a_story_goes_on_after_each_answer() {
+        given::<Door>([])
+            .then_state(None)
+            .when(DoorCommand::Open)
+            .then([DoorEvent::Opened])
+            .when(DoorCommand::Open)
+            .then_rejected("already_so")
+            .command_id("c-9")
+            .when(DoorCommand::Close)
+            .then_result(Value::from("c-9"))
+            .then([DoorEvent::Closed])
+            .then_state(Door { is_open: false });
+    }
+
+    #[test]
+    #[should_panic(expected = "rejected\n   given: house.door of `d-7`\n       1: Opened\n")]
+    fn a_refusal_where_events_are_expected_tells_the_story() {
+        given::<Door>([DoorEvent::Opened])
+            .id("d-7")
+            .when(DoorCommand::Open)
+            .then([DoorEvent::Opened]);
+    }
+
+    #[test]
+    #[should_panic(expected = "other events")]
+    fn other_events_fail() {
+        given::<Door>([]).when(DoorCommand::Open).then([]);
+    }
+
+    #[test]
+    #[should_panic(expected = "another code")]
+    fn another_code_fails() {
+        given::<Door>([])
+            .when(DoorCommand::Close)
+            .then_rejected("not_found");
+    }
+
+    #[test]
+    #[should_panic(expected = "accepted\n")]
+    fn an_acceptance_where_a_code_is_expected_fails() {
+        given::<Door>([])
+            .when(DoorCommand::Open)
+            .then_rejected("already_so");
+    }
+
+    #[test]
+    #[should_panic(expected = "another state")]
+    fn another_state_fails() {
+        given::<Door>([DoorEvent::Opened]).then_state(Door { is_open: false });
+    }
+}
