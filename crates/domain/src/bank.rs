@@ -1,0 +1,3 @@
+//! The context `bank`: accounts, and what is read about them.
+
+pub mod account;
