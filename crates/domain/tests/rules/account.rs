@@ -6,6 +6,7 @@ mod money;
 mod opening;
 mod owner;
 mod properties;
+mod rows;
 mod scenarios;
 
 use millrace_domain::bank::account::{

@@ -104,6 +104,17 @@ fn command() -> impl Strategy<Value = AccountCommand> {
     ]
 }
 
+/// What follows when an open account gets any commands.
+pub(super) fn history() -> impl Strategy<Value = Vec<AccountEvent>> {
+    (0..50_i64, vec(command(), 0..30)).prop_map(|(balance, commands)| {
+        let mut events = vec![opened(balance)];
+        for command in &commands {
+            events.extend(decide(fold(&events).as_ref(), command));
+        }
+        events
+    })
+}
+
 /// What this event adds to the money in the account.
 fn added(event: &AccountEvent) -> i128 {
     match event {

@@ -4,8 +4,8 @@ use super::*;
 
 const GOLANG_EMAIL: &str = "john.snow@golang.example";
 
-/// A1 up to its last command.
-fn story() -> Given<Account> {
+/// All of A1.
+pub(super) fn story() -> Given<Account> {
     let last_deposit = AccountEvent::MoneyDeposited(MoneyDeposited {
         amount: 15_000,
         balance: 25_000,
