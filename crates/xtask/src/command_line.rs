@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cluster::{CommitlogSync, Options, Service};
 use crate::servers::Servers;
 use crate::test_run::TestRun;
-use crate::{guard, project};
+use crate::{deny, guard, project};
 
 /// Real servers for tests, the test run, benchmarks.
 #[derive(Debug, Parser)]
@@ -50,6 +50,8 @@ enum Command {
     /// Brings in what is missing. `TEST_KAFKA` and `TEST_CQL` name servers to use instead. The
     /// last line is `N passed, N failed`.
     Test(TestRun),
+    /// Check dependencies and licences against `deny.toml`
+    Deny,
     /// Wipe servers when standard input ends
     #[command(hide = true)]
     Guard {
@@ -171,6 +173,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<bool> {
             run: None,
             after,
         } => guard::watch(&which.servers(), after)?,
+        Command::Deny => return deny::run(),
         Command::Test(tests) => return tests.run(),
     }
     Ok(true)

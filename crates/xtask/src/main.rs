@@ -29,6 +29,7 @@
 mod cassandra;
 mod cluster;
 mod command_line;
+mod deny;
 mod guard;
 mod kafka;
 mod maven;

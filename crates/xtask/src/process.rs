@@ -102,7 +102,7 @@ impl Process {
             return self.forget();
         };
         send(pid, Signal::SIGTERM)?;
-        if wait::until("stop", STOP_LIMIT, || Ok(self.pid().is_none())).is_err() {
+        if wait::until("stop", STOP_LIMIT, || Ok(has_ended(pid))).is_err() {
             return self.kill();
         }
         self.forget()
@@ -112,9 +112,7 @@ impl Process {
     pub(crate) fn kill(&self) -> Result<()> {
         if let Some(pid) = self.pid() {
             send(pid, Signal::SIGKILL)?;
-            wait::until("end of a killed server", KILL_LIMIT, || {
-                Ok(self.pid().is_none())
-            })?;
+            wait::until("end of a killed server", KILL_LIMIT, || Ok(has_ended(pid)))?;
         }
         self.forget()
     }
@@ -140,6 +138,20 @@ impl Process {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether nothing of it is left but, perhaps, an entry that its parent has not yet read.
+///
+/// A dying process loses its arguments first and its ports last.
+fn has_ended(pid: i32) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return true;
+    };
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    state == Some('Z') && threads <= 1
 }
 
 fn send(pid: i32, signal: Signal) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Where things lie: the project's root and the git-ignored directory for servers and tools.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The root of the workspace this tool was built from.
@@ -26,4 +27,9 @@ pub(crate) fn tools() -> PathBuf {
 /// What belongs to one test run and ends with it.
 pub(crate) fn run(name: &str) -> PathBuf {
     servers().join("runs").join(name)
+}
+
+/// The cargo that runs this program, else the one on the path.
+pub(crate) fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
 }

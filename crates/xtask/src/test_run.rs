@@ -1,6 +1,5 @@
 //! `cargo xtask test`: everything the tests need, then all tests, then the totals.
 
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -79,8 +78,7 @@ impl TestRun {
 
     /// `cargo test` of what is asked for, doc tests included.
     fn cargo(&self) -> Command {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-        let mut command = Command::new(cargo);
+        let mut command = Command::new(project::cargo());
         command
             .current_dir(project::root())
             .stdin(Stdio::null())

@@ -43,16 +43,12 @@ const TOOLS: &[Tool] = &[
         is_there: || runs("python3", &["-c", "import venv, ensurepip"]),
     },
     Tool {
-        packages: &["gcc"],
-        is_there: || runs("cc", &["--version"]),
-    },
-    Tool {
-        packages: &["g++"],
-        is_there: || runs("c++", &["--version"]),
-    },
-    Tool {
-        packages: &["make"],
-        is_there: || runs("make", &["--version"]),
+        packages: &["build-essential"],
+        is_there: || {
+            ["cc", "c++", "make"]
+                .iter()
+                .all(|program| runs(program, &["--version"]))
+        },
     },
     Tool {
         packages: &["perl"],
@@ -104,16 +100,7 @@ pub(crate) fn cqlsh() -> Result<PathBuf> {
     if fs::read_to_string(&done).is_ok_and(|versions| versions == CQLSH.concat()) {
         return Ok(program);
     }
-    must_run(
-        Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&directory),
-    )?;
-    must_run(
-        Command::new(directory.join("bin/pip"))
-            .args(["install", "-q"])
-            .args(CQLSH),
-    )?;
+    python_environment(&directory, &CQLSH)?;
     must_run(
         Command::new(&program)
             .arg("--version")
@@ -121,6 +108,47 @@ pub(crate) fn cqlsh() -> Result<PathBuf> {
     )?;
     fs::write(&done, CQLSH.concat())?;
     Ok(program)
+}
+
+/// A Python environment with these packages; whatever was there is gone.
+pub(crate) fn python_environment(directory: &Path, packages: &[&str]) -> Result<()> {
+    must_run(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(directory),
+    )?;
+    let pip = directory.join("bin/pip");
+    must_run(
+        Command::new(pip)
+            .args(["install", "-q", "--disable-pip-version-check"])
+            .args(packages),
+    )
+}
+
+/// Runs a program that has to succeed.
+pub(crate) fn must_run(command: &mut Command) -> Result<()> {
+    let program = Path::new(command.get_program()).display().to_string();
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("start `{program}`"))?;
+    if !status.success() {
+        bail!("`{program}` failed: {status}");
+    }
+    Ok(())
+}
+
+/// What a program prints, if it is there and succeeds.
+pub(crate) fn output(program: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn java_version() -> Option<u32> {
@@ -167,18 +195,6 @@ fn runs(program: &str, arguments: &[&str]) -> bool {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
-}
-
-fn must_run(command: &mut Command) -> Result<()> {
-    let program = Path::new(command.get_program()).display().to_string();
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("start `{program}`"))?;
-    if !status.success() {
-        bail!("`{program}` failed: {status}");
-    }
-    Ok(())
 }
 
 #[cfg(test)]
