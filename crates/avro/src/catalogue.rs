@@ -15,8 +15,8 @@ use crate::{AvroSchema, SchemaError, SchemaId};
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     subjects: BTreeMap<String, Vec<Entry>>,
-    /// Ids under which schemas were known before a registry gave them others.
-    former: Vec<Entry>,
+    /// By subject, ids that schemas had before a registry gave them others.
+    former: BTreeMap<String, Vec<Entry>>,
 }
 
 /// A schema under one id.
@@ -48,6 +48,9 @@ pub enum CatalogueError {
         /// The subject of the schema that came second.
         subject: String,
     },
+    /// Records of an earlier version could no longer be read.
+    #[error("an earlier schema cannot be read any more")]
+    Unreadable(#[source] crate::LearnError),
     /// Asked for a subject that nobody published.
     #[error("no schema is published for subject `{0}`")]
     UnknownSubject(String),
@@ -120,11 +123,12 @@ impl Catalogue {
     /// All schemas under which records of this subject may stand.
     pub(crate) fn known(&self, subject: &str) -> impl Iterator<Item = &Entry> {
         let published = self.subjects.get(subject).into_iter().flatten();
-        published.chain(&self.former)
+        published.chain(self.former.get(subject).into_iter().flatten())
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.subjects.values().flatten().chain(&self.former)
+        let published = self.subjects.values().flatten();
+        published.chain(self.former.values().flatten())
     }
 
     fn refuse_collision(&self, new: &Entry, subject: &str) -> Result<(), CatalogueError> {

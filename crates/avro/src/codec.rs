@@ -15,15 +15,15 @@ use serde_avro_fast::ser::{SerializerConfig, SerializerState};
 use thiserror::Error;
 
 use crate::framing::{frame, header};
+use crate::resolve::{DEPTH_MAX, Fault, Incompatibility, Plan, plan};
 use crate::{AvroSchema, Catalogue, CatalogueError, SchemaError, SchemaId};
-
-/// How deep values may be nested; keeps a hostile record from exhausting the stack.
-const DEPTH_MAX: usize = 32;
 
 /// Turns values of one subject into framed Avro and back.
 ///
 /// Writes with the subject's current schema. Reads records of that schema and of every other one
-/// it knows: the earlier versions, and what it was taught with [`Self::learn`].
+/// it knows: the earlier versions, and what it was taught with [`Self::learn`]. A record that holds
+/// a type which the current schema does not have, such as an event of a newer program, is answered
+/// like one of an unknown schema.
 ///
 /// Struct fields match record fields by name. Enum variants match the branches of a union by the
 /// record's name without namespace; a variant holds one struct, and an empty record is a struct
@@ -33,27 +33,35 @@ pub struct AvroCodec<T> {
     id: SchemaId,
     schema: Arc<AvroSchema>,
     fast: serde_avro_fast::Schema,
-    others: RwLock<HashMap<SchemaId, Arc<Resolution>>>,
+    /// How records of other schemas become records of this one.
+    others: RwLock<HashMap<SchemaId, Arc<Plan>>>,
     values: PhantomData<fn(T) -> T>,
 }
 
-/// How bytes of another schema become bytes of the current one.
-enum Resolution {
-    /// They are the same.
-    Same,
-}
-
-/// A schema that was offered to a codec and cannot be used to read its records.
+/// A schema that was offered to a codec and does not serve to read its records.
 #[derive(Debug, Error)]
-#[error("schema {id} cannot be used to read records of subject `{subject}`")]
-pub struct LearnError {
-    /// Id of the schema.
-    pub id: SchemaId,
-    /// Whose records it was to read.
-    pub subject: String,
-    /// What is wrong.
-    #[source]
-    pub source: SchemaError,
+pub enum LearnError {
+    /// The text is no schema.
+    #[error("schema {id}, offered for records of subject `{subject}`, cannot be used")]
+    Schema {
+        /// Its id.
+        id: SchemaId,
+        /// Whose records it was to read.
+        subject: String,
+        /// What is wrong with it.
+        #[source]
+        source: SchemaError,
+    },
+    /// No record of it can be read as one of the current schema.
+    #[error("no record of schema {id} can be read as one of subject `{subject}`: {reason}")]
+    Incompatible {
+        /// Its id.
+        id: SchemaId,
+        /// Whose records it was to read.
+        subject: String,
+        /// What does not fit.
+        reason: String,
+    },
 }
 
 impl<T> AvroCodec<T> {
@@ -80,7 +88,9 @@ impl<T> AvroCodec<T> {
             values: PhantomData,
         };
         for other in catalogue.known(subject) {
-            codec.take_in(other.id, &other.schema);
+            codec
+                .take_in(other.id, &other.schema)
+                .map_err(CatalogueError::Unreadable)?;
         }
         Ok(codec)
     }
@@ -95,23 +105,27 @@ impl<T> AvroCodec<T> {
     /// # Errors
     /// When the text is no schema, or none whose records can be read as the current one's.
     pub fn learn(&self, id: SchemaId, text: &str) -> Result<(), LearnError> {
-        let failed = |source| LearnError {
+        let schema = AvroSchema::parse(text).map_err(|source| LearnError::Schema {
             id,
             subject: self.subject.clone(),
             source,
-        };
-        self.take_in(id, &AvroSchema::parse(text).map_err(failed)?);
+        })?;
+        self.take_in(id, &schema)
+    }
+
+    fn take_in(&self, id: SchemaId, writer: &AvroSchema) -> Result<(), LearnError> {
+        let (plan, problems) = plan(writer.parsed(), self.schema.parsed());
+        let plan = plan.ok_or_else(|| LearnError::Incompatible {
+            id,
+            subject: self.subject.clone(),
+            reason: Incompatibility::list(&problems),
+        })?;
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        others.insert(id, Arc::new(plan));
         Ok(())
     }
 
-    fn take_in(&self, id: SchemaId, writer: &AvroSchema) {
-        if writer.parsed().canonical_form() == self.schema.parsed().canonical_form() {
-            let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
-            others.insert(id, Arc::new(Resolution::Same));
-        }
-    }
-
-    fn resolution(&self, id: SchemaId) -> Result<Arc<Resolution>, DecodeError> {
+    fn plan(&self, id: SchemaId) -> Result<Arc<Plan>, DecodeError> {
         let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
         let known = others.get(&id).map(Arc::clone);
         known.ok_or_else(|| DecodeError::UnknownSchema(id.get()))
@@ -137,8 +151,14 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for AvroCodec<T> {
         if id == self.id {
             return self.read(body);
         }
-        match *self.resolution(id)? {
-            Resolution::Same => self.read(body),
+        let plan = self.plan(id)?;
+        if plan.is_identity {
+            return self.read(body);
+        }
+        match plan.apply(body) {
+            Ok(body) => self.read(&body),
+            Err(Fault::Malformed(reason)) => Err(DecodeError::Malformed(reason.to_owned())),
+            Err(Fault::Unreadable(_)) => Err(DecodeError::UnknownSchema(id.get())),
         }
     }
 }

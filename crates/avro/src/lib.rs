@@ -12,10 +12,12 @@ mod catalogue;
 mod codec;
 mod command;
 mod framing;
+mod resolve;
 mod schema;
 
 pub use catalogue::{Catalogue, CatalogueError, RegistryError, SchemaAnswer, VersionAnswer};
 pub use codec::{AvroCodec, LearnError};
 pub use command::CommandRecord;
 pub use framing::frame;
+pub use resolve::Incompatibility;
 pub use schema::{AvroSchema, SchemaError, SchemaId};

@@ -1,5 +1,7 @@
 //! Values of the shape that the published account schemas describe, and random ones of them.
 
+use std::sync::LazyLock;
+
 use millrace_avro::{AvroCodec, Catalogue};
 use millrace_eventsourcing::{
     EventEnvelope, Handled, HandledId, Schemas, Snapshot, StateRecord, TaskRecord, Timestamp,
@@ -93,12 +95,16 @@ pub(crate) fn catalogue() -> Catalogue {
     catalogue
 }
 
-pub(crate) fn event_codec() -> AvroCodec<Event> {
-    AvroCodec::new("bank.account.events-value", &catalogue()).unwrap()
+pub(crate) fn event_codec() -> &'static AvroCodec<Event> {
+    static CODEC: LazyLock<AvroCodec<Event>> =
+        LazyLock::new(|| AvroCodec::new("bank.account.events-value", &catalogue()).unwrap());
+    &CODEC
 }
 
-pub(crate) fn state_codec() -> AvroCodec<State> {
-    AvroCodec::new("bank.account.state-value", &catalogue()).unwrap()
+pub(crate) fn state_codec() -> &'static AvroCodec<State> {
+    static CODEC: LazyLock<AvroCodec<State>> =
+        LazyLock::new(|| AvroCodec::new("bank.account.state-value", &catalogue()).unwrap());
+    &CODEC
 }
 
 pub(crate) fn deposit() -> Event {

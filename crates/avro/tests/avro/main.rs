@@ -4,3 +4,7 @@
 mod account;
 #[cfg(test)]
 mod codec;
+#[cfg(test)]
+mod evolution;
+#[cfg(test)]
+mod hostile;
