@@ -6,6 +6,7 @@ mod money;
 mod opening;
 mod owner;
 mod properties;
+mod published;
 mod rows;
 mod scenarios;
 

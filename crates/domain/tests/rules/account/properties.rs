@@ -70,7 +70,7 @@ fn opening() -> impl Strategy<Value = AccountCommand> {
     )
 }
 
-fn command() -> impl Strategy<Value = AccountCommand> {
+pub(super) fn command() -> impl Strategy<Value = AccountCommand> {
     let deposit = (
         amount(),
         option::of(some_reference()),

@@ -32,7 +32,7 @@ fn recorded_at(version: i64) -> Timestamp {
     Timestamp::from_millis(version * 1_000)
 }
 
-fn envelopes(events: &[AccountEvent]) -> Vec<EventEnvelope<AccountEvent>> {
+pub(super) fn envelopes(events: &[AccountEvent]) -> Vec<EventEnvelope<AccountEvent>> {
     let numbered = (1_i64..).zip(events);
     let envelope = |(version, event): (i64, &AccountEvent)| EventEnvelope {
         version: Version::new(version),
