@@ -3,9 +3,23 @@
 //! A machine is `step(now, event) → effects`: it never waits, reads no clock and holds no client.
 //! Adapters carry effects out and report what happened; [`log`] and [`store`] say what they promise.
 
+pub mod access;
 pub mod clock;
+pub mod code;
+pub mod command;
+pub mod dead_letter;
+pub mod decide;
+pub mod engine;
+pub mod id;
 pub mod log;
+pub mod metrics;
 pub mod outbox;
+pub mod outcome;
 pub mod partitioner;
+pub mod retry;
+pub mod step;
+pub mod stop;
 pub mod store;
 pub mod topic;
+pub mod topic_spec;
+pub mod worker;

@@ -112,6 +112,12 @@ impl Outbox {
         })
     }
 
+    /// The value of the record appended last.
+    pub fn last_value(&self) -> Option<&[u8]> {
+        let range = self.slots.last()?.value.clone()?;
+        self.arena.get(range)
+    }
+
     /// How many records.
     pub fn len(&self) -> usize {
         self.slots.len()

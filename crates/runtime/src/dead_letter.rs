@@ -1,0 +1,60 @@
+//! What could not be used is set aside, beside the topic it was read from, with the reason.
+
+use millrace_eventsourcing::Timestamp;
+
+use crate::log::Record;
+use crate::outbox::{NewHeader, NewRecord, Outbox};
+use crate::outcome::rfc3339;
+use crate::topic::Topic;
+
+/// A dead letter keeps this much of a value: contract.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// Why a record is set aside, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct DeadLetter<'a> {
+    /// The word for programs.
+    pub code: &'static str,
+    /// The sentence for people.
+    pub message: &'a str,
+    /// The consumer group that read it.
+    pub task: &'a str,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was set aside.
+    pub time: Timestamp,
+}
+
+impl DeadLetter<'_> {
+    /// Appends the letter: in the partition with the record's number, with the record's key, the
+    /// reason as headers before the record's own, and `value` (the record's, or less) cut.
+    pub fn push(&self, out: &mut Outbox, to: Topic, record: &Record<'_>, value: Option<&[u8]>) {
+        let text =
+            |name: &str, value: String| (format!("dead-letter-{name}"), Some(value.into_bytes()));
+        let mut headers: Vec<NewHeader> = vec![
+            text("code", self.code.to_owned()),
+            text("message", self.message.to_owned()),
+            text("topic", record.source.topic.name().to_owned()),
+            text("partition", record.source.partition.to_string()),
+            text("offset", record.offset.to_string()),
+            text("time", rfc3339(self.time)),
+            text("attempts", self.attempts.to_string()),
+            text("task", self.task.to_owned()),
+        ];
+        // A password may stand in a header of that name; it goes nowhere.
+        let own = record
+            .headers
+            .iter()
+            .filter(|header| header.name != "password");
+        headers
+            .extend(own.map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec))));
+        let value = value.map(|bytes| bytes.get(..VALUE_BYTES_MAX).unwrap_or(bytes));
+        out.push(NewRecord {
+            topic: to,
+            partition: record.source.partition,
+            key: record.key,
+            value,
+            headers: &headers,
+        });
+    }
+}

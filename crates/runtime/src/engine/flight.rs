@@ -1,0 +1,221 @@
+//! The one commit in flight: sent again from memory after an abort, settled by the task records
+//! when nobody knows what became of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_eventsourcing::{EncodeError, TaskRecord, Timestamp};
+
+use crate::log::{Ask, AskId, Commit, CommitFailure, Epoch, Part, Tail};
+use crate::outbox::Outbox;
+use crate::retry::Backoff;
+use crate::step::{Step, task_key};
+use crate::topic::TopicPartition;
+
+/// What one task contributes.
+#[derive(Debug, Clone)]
+pub(super) struct FlightPart {
+    pub(super) source: TopicPartition,
+    pub(super) epoch: Epoch,
+    /// Everything but the task record, which names the owner of the attempt.
+    pub(super) records: Outbox,
+    pub(super) next_offset: i64,
+    /// Whether the task record clears the owner.
+    pub(super) releases: bool,
+    pub(super) appended: Vec<(Timestamp, u32)>,
+}
+
+impl FlightPart {
+    fn task_record(&self, owner: &str) -> TaskRecord {
+        let owner = (!self.releases).then(|| owner.to_owned());
+        TaskRecord {
+            owner,
+            next_offset: self.next_offset,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Flight {
+    parts: Vec<FlightPart>,
+    /// What was sent last, and under which owner; sent again as it is while nothing changes.
+    sent: Option<(String, Arc<Commit>)>,
+    pub(super) status: FlightStatus,
+    backoff: Backoff,
+    pub(super) since: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FlightStatus {
+    /// With the log.
+    Sent,
+    /// Aborted; to be sent again at this time.
+    Waiting(Duration),
+    /// Its outcome is unknown and there is no new producer yet.
+    Unsettled,
+    /// The task records are to be asked for at this time.
+    SettleAt(Duration),
+    /// The task records are being asked for.
+    Settling(AskId),
+}
+
+/// What the task records tell of a commit.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Committed,
+    /// To be sent again, less the parts of partitions that have another owner by now.
+    NotCommitted {
+        taken: Vec<TopicPartition>,
+    },
+}
+
+impl Flight {
+    pub(super) fn new(parts: Vec<FlightPart>, backoff: Backoff, since: Duration) -> Self {
+        Self {
+            parts,
+            sent: None,
+            status: FlightStatus::Sent,
+            backoff,
+            since,
+        }
+    }
+
+    /// The commit as it is to be sent by this owner.
+    pub(super) fn commit<S: Step>(
+        &mut self,
+        step: &S,
+        owner: &str,
+    ) -> Result<Arc<Commit>, EncodeError> {
+        self.status = FlightStatus::Sent;
+        if let Some((sender, commit)) = &self.sent
+            && sender == owner
+        {
+            return Ok(Arc::clone(commit));
+        }
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for part in &mut self.parts {
+            let mark = part.records.mark();
+            let topic = step.state_topic();
+            let record = part.task_record(owner);
+            let key = task_key(part.source);
+            part.records
+                .push_with(topic, part.source.partition, &key, |into| {
+                    step.encode_task_record(record, into)
+                })?;
+            let records = part.records.clone();
+            part.records.rewind(mark);
+            let FlightPart {
+                source,
+                epoch,
+                next_offset,
+                ..
+            } = *part;
+            parts.push(Part {
+                source,
+                epoch,
+                records,
+                next_offset,
+            });
+        }
+        let commit = Arc::new(Commit { parts });
+        self.sent = Some((owner.to_owned(), Arc::clone(&commit)));
+        Ok(commit)
+    }
+
+    pub(super) fn awaits(&self, id: AskId) -> bool {
+        self.status == FlightStatus::Settling(id)
+    }
+
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        match self.status {
+            FlightStatus::Waiting(at) | FlightStatus::SettleAt(at) => at <= now,
+            FlightStatus::Sent | FlightStatus::Unsettled | FlightStatus::Settling(_) => false,
+        }
+    }
+
+    pub(super) fn wait(&mut self, now: Duration) {
+        self.status = FlightStatus::Waiting(now + self.backoff.next());
+    }
+
+    pub(super) fn settle_later(&mut self, now: Duration) {
+        self.status = FlightStatus::SettleAt(now + self.backoff.next());
+    }
+
+    pub(super) fn holds(&self, source: TopicPartition) -> bool {
+        self.parts.iter().any(|part| part.source == source)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Drops parts; not while they are with the log, which settles all of them together.
+    pub(super) fn drop_parts(&mut self, is_gone: impl Fn(TopicPartition) -> bool) {
+        let before = self.parts.len();
+        self.parts.retain(|part| !is_gone(part.source));
+        if self.parts.len() < before {
+            self.sent = None;
+        }
+    }
+
+    /// Drops the parts whose assignment is over.
+    pub(super) fn drop_stale(&mut self, epoch_of: impl Fn(TopicPartition) -> Option<Epoch>) {
+        if self.status == FlightStatus::Sent {
+            return;
+        }
+        let before = self.parts.len();
+        self.parts
+            .retain(|part| epoch_of(part.source) == Some(part.epoch));
+        if self.parts.len() < before {
+            self.sent = None;
+        }
+    }
+
+    pub(super) fn into_parts(self) -> Vec<FlightPart> {
+        self.parts
+    }
+
+    /// The question whose answer tells what became of the commit.
+    pub(super) fn settlement<S: Step>(&self, step: &S) -> Ask {
+        let topic = step.state_topic();
+        let tails = self.parts.iter().map(|part| {
+            (
+                topic.partition(part.source.partition),
+                task_key(part.source),
+            )
+        });
+        Ask::Tails(tails.collect())
+    }
+
+    /// A transaction is whole: one task record of it that stands tells of all. A record of another
+    /// owner tells that the partition was taken, before or after.
+    pub(super) fn verdict<S: Step>(&self, step: &S, tails: &[Tail]) -> Verdict {
+        let sender = self.sent.as_ref().map_or("", |(owner, _)| owner.as_str());
+        let mut taken = Vec::new();
+        for (part, tail) in self.parts.iter().zip(tails) {
+            let stored = tail
+                .committed
+                .as_deref()
+                .map(|bytes| step.decode_task_record(bytes));
+            let Some(Ok(stored)) = stored else { continue };
+            if stored == part.task_record(sender) {
+                return Verdict::Committed;
+            }
+            let is_foreign = stored.owner.as_deref().is_some_and(|owner| owner != sender);
+            if is_foreign && stored.next_offset >= part.next_offset {
+                taken.push(part.source);
+            }
+        }
+        Verdict::NotCommitted { taken }
+    }
+}
+
+/// The metric's word for a failure.
+pub(super) fn class(failure: &CommitFailure) -> &'static str {
+    match failure {
+        CommitFailure::Aborted { class, .. } => class,
+        CommitFailure::Stale(_) => "stale",
+        CommitFailure::Fenced(_) => "fenced",
+        CommitFailure::Unknown(_) => "unknown",
+    }
+}

@@ -1,0 +1,150 @@
+//! The work on one assigned partition.
+
+use std::time::Duration;
+
+use millrace_eventsourcing::Timestamp;
+
+use super::TaskState;
+use super::flight::FlightPart;
+use crate::clock::Now;
+use crate::log::Epoch;
+use crate::outbox::Outbox;
+use crate::step::{Corrupt, Step};
+use crate::topic::TopicPartition;
+
+/// A partition that is ours, from assignment to release.
+#[derive(Debug)]
+pub(super) struct Task<St> {
+    pub(super) epoch: Epoch,
+    pub(super) phase: Phase,
+    pub(super) state: St,
+    pub(super) staged: Staged,
+    /// The position that the last commit of ours stored.
+    pub(super) committed: i64,
+    pub(super) is_revoking: bool,
+    /// Whether the task record says that nobody owns it.
+    pub(super) is_released: bool,
+    /// When it was assigned.
+    pub(super) since: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Taking over and restoring.
+    Restoring,
+    /// Restored; the first task record is on its way.
+    Claiming,
+    /// At work.
+    Running,
+    /// Stopped until a person acts.
+    Failed(String),
+}
+
+/// What was made since the last commit was sent.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    pub(super) outbox: Outbox,
+    pub(super) next_offset: i64,
+    records: usize,
+    /// When the inputs were appended to the log, and how many each time.
+    appended: Vec<(Timestamp, u32)>,
+}
+
+impl Staged {
+    /// One more input record is part of the outputs.
+    pub(super) fn took(&mut self, offset: i64, appended: Timestamp) {
+        self.next_offset = offset + 1;
+        self.records += 1;
+        match self.appended.last_mut() {
+            Some((time, count)) if *time == appended => *count += 1,
+            _ => self.appended.push((appended, 1)),
+        }
+    }
+
+    pub(super) fn records(&self) -> usize {
+        self.records
+    }
+}
+
+impl<St: Default> Task<St> {
+    pub(super) fn new(epoch: Epoch, since: Duration) -> Self {
+        Self {
+            epoch,
+            phase: Phase::Restoring,
+            state: St::default(),
+            staged: Staged::default(),
+            committed: -1,
+            is_revoking: false,
+            is_released: false,
+            since,
+        }
+    }
+
+    /// Whether the record at this offset is the next to be processed, or behind a hole. A client
+    /// that delivers a record twice must not make us decide it twice.
+    pub(super) fn takes(&self, offset: i64) -> bool {
+        matches!(self.phase, Phase::Running)
+            && !self.is_revoking
+            && offset >= self.staged.next_offset
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Running)
+            && !self.is_revoking
+            && self.staged.next_offset == self.committed
+    }
+
+    pub(super) fn has_something_to_commit(&self) -> bool {
+        match self.phase {
+            Phase::Restoring => false,
+            Phase::Claiming => !self.is_revoking,
+            Phase::Running => {
+                self.staged.next_offset > self.committed || (self.is_revoking && !self.is_released)
+            }
+            Phase::Failed(_) => self.staged.records > 0,
+        }
+    }
+
+    /// Whether nothing is left to be written before a revocation is acknowledged.
+    pub(super) fn may_be_released(&self) -> bool {
+        !self.has_something_to_commit()
+    }
+
+    /// Ends the batch in the making and starts the next.
+    pub(super) fn seal<S: Step<State = St>>(
+        &mut self,
+        step: &mut S,
+        now: Now,
+        source: TopicPartition,
+    ) -> Result<FlightPart, Corrupt> {
+        let next_offset = self.staged.next_offset;
+        let mut staged = std::mem::replace(
+            &mut self.staged,
+            Staged {
+                next_offset,
+                ..Staged::default()
+            },
+        );
+        step.seal(now, source, &mut self.state, &mut staged.outbox)?;
+        Ok(FlightPart {
+            source,
+            epoch: self.epoch,
+            records: staged.outbox,
+            next_offset,
+            releases: self.is_revoking && matches!(self.phase, Phase::Running),
+            appended: staged.appended,
+        })
+    }
+
+    pub(super) fn state_and_reason(&self) -> (TaskState, Option<String>) {
+        match &self.phase {
+            Phase::Failed(reason) => (TaskState::Failed, Some(reason.clone())),
+            Phase::Restoring | Phase::Claiming | Phase::Running if self.is_revoking => {
+                (TaskState::Revoking, None)
+            }
+            Phase::Restoring => (TaskState::Restoring, None),
+            Phase::Claiming => (TaskState::Claiming, None),
+            Phase::Running => (TaskState::Running, None),
+        }
+    }
+}
