@@ -1,5 +1,6 @@
 //! Given/when/then, in-memory log and tables with faults, history checks.
 
 mod given;
+pub mod memory_log;
 
 pub use given::{Given, When, given};
