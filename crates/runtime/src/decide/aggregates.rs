@@ -32,7 +32,8 @@ pub struct Aggregates<A> {
     sealed: HashMap<Key, Box<[u8]>, RandomState>,
     live: Vec<Live<A>>,
     live_index: HashMap<Key, usize, RandomState>,
-    /// Those with version 0, oldest first.
+    /// Those with version 0, oldest first. After a restore it may also hold what a later record of
+    /// the same key has overtaken; [`Self::forget`] looks before it forgets.
     absent: BTreeSet<(Timestamp, Key)>,
 }
 
@@ -55,10 +56,6 @@ impl<A: Aggregate> Aggregates<A> {
         value: Option<Box<[u8]>>,
         head: Option<&SnapshotHead>,
     ) {
-        // A later record of the same key may carry another time.
-        if !self.absent.is_empty() {
-            self.absent.retain(|(_, absent)| **absent != *key);
-        }
         match (value, head) {
             (Some(bytes), Some(head)) => {
                 if head.version == Version::NONE {
@@ -88,6 +85,7 @@ impl<A: Aggregate> Aggregates<A> {
                 key: key.into(),
                 snapshot,
                 absent_since,
+                is_changed: false,
             });
             self.live_index.insert(key.into(), self.live.len() - 1);
             self.live.len() - 1
@@ -124,10 +122,14 @@ impl<A: Aggregate> Aggregates<A> {
     ) -> Result<u64, Corrupt> {
         self.live_index.clear();
         for live in self.live.drain(..) {
+            if !live.is_changed {
+                continue;
+            }
             let Live {
                 key,
                 snapshot,
                 absent_since,
+                ..
             } = live;
             let absent_now = (snapshot.version == Version::NONE).then_some(snapshot.recorded_at);
             if absent_since != absent_now {
@@ -146,10 +148,15 @@ impl<A: Aggregate> Aggregates<A> {
             let bytes = out.last_value().unwrap_or_default();
             self.sealed.insert(key, bytes.into());
         }
-        Ok(self.forget(now, to, out))
+        Ok(self.forget((now, to), codec, out))
     }
 
-    fn forget(&mut self, now: Timestamp, to: TopicPartition, out: &mut Outbox) -> u64 {
+    fn forget(
+        &mut self,
+        (now, to): (Timestamp, TopicPartition),
+        codec: &dyn Codec<StateRecord<A>>,
+        out: &mut Outbox,
+    ) -> u64 {
         let mut early = 0;
         for _ in 0..FORGOTTEN_PER_BATCH_MAX {
             let Some((since, _)) = self.absent.first() else {
@@ -159,10 +166,16 @@ impl<A: Aggregate> Aggregates<A> {
             if !is_old && self.absent.len() <= ABSENT_MAX {
                 break;
             }
-            early += u64::from(!is_old);
-            let Some((_, key)) = self.absent.pop_first() else {
+            let Some((since, key)) = self.absent.pop_first() else {
                 break;
             };
+            let is_current = self.snapshot(&key, codec).is_ok_and(|snapshot| {
+                snapshot.version == Version::NONE && snapshot.recorded_at == since
+            });
+            if !is_current {
+                continue;
+            }
+            early += u64::from(!is_old);
             self.sealed.remove(&key);
             out.push(NewRecord {
                 topic: to.topic,
@@ -183,6 +196,7 @@ pub(super) struct Live<A> {
     snapshot: Snapshot<A>,
     /// The time under which it stands among the absent ones.
     absent_since: Option<Timestamp>,
+    is_changed: bool,
 }
 
 impl<A: Aggregate> Live<A> {
@@ -214,6 +228,7 @@ impl<A: Aggregate> Live<A> {
 
     /// Keeps an answer, and gives up the oldest beyond the window.
     pub(super) fn remember(&mut self, at: Timestamp, handled: Handled, window: usize) {
+        self.is_changed = true;
         self.snapshot.recorded_at = self.time(at);
         let recent = &mut self.snapshot.recent;
         recent.push(handled);
