@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use millrace_eventsourcing::Schemas;
-use serde::Serialize;
 use thiserror::Error;
 
-use crate::{AvroSchema, SchemaError, SchemaId};
+use crate::{AvroSchema, Registry, RegistryError, SchemaError, SchemaId};
 
 /// The schemas of the topics that this program writes, all published versions of each.
 ///
@@ -51,6 +50,9 @@ pub enum CatalogueError {
     /// Records of an earlier version could no longer be read.
     #[error("an earlier schema cannot be read any more")]
     Unreadable(#[source] crate::LearnError),
+    /// The registry did not answer, or refused a schema.
+    #[error("the schemas cannot be registered")]
+    Registry(#[source] RegistryError),
     /// Asked for a subject that nobody published.
     #[error("no schema is published for subject `{0}`")]
     UnknownSubject(String),
@@ -65,6 +67,11 @@ impl Catalogue {
     /// The subject of a topic's values.
     pub fn subject(topic: &str) -> String {
         format!("{topic}-value")
+    }
+
+    /// The subjects, sorted.
+    pub fn subjects(&self) -> Vec<&str> {
+        self.subjects.keys().map(String::as_str).collect()
     }
 
     /// Takes in the schemas of one aggregate, `<context>.<aggregate>`, each as the only version.
@@ -108,14 +115,40 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Registers every version and takes the registry's ids from then on. The ids that the schemas
+    /// had before stay readable, so a registry can be added while records exist.
+    ///
+    /// # Errors
+    /// When the registry does not answer, refuses a schema, or gives an id that is taken.
+    pub fn with_registry(self, registry: &Registry) -> Result<Self, CatalogueError> {
+        let mut registered = Self {
+            subjects: BTreeMap::new(),
+            former: self.former,
+        };
+        for (subject, versions) in self.subjects {
+            for entry in versions {
+                let id = registry
+                    .register(&subject, entry.schema.text())
+                    .map_err(CatalogueError::Registry)?;
+                let schema = Arc::clone(&entry.schema);
+                let former = registered.former.entry(subject.clone()).or_default();
+                former.push(entry);
+                let entry = Entry { id, schema };
+                registered.refuse_collision(&entry, &subject)?;
+                let published = registered.subjects.entry(subject.clone()).or_default();
+                published.push(entry);
+            }
+        }
+        Ok(registered)
+    }
+
     /// The id of the current schema of a subject.
     pub fn current_id(&self, subject: &str) -> Option<SchemaId> {
         self.subjects.get(subject)?.last().map(|entry| entry.id)
     }
 
     pub(crate) fn current(&self, subject: &str) -> Result<&Entry, CatalogueError> {
-        self.subjects
-            .get(subject)
+        self.versions_of(subject)
             .and_then(|versions| versions.last())
             .ok_or_else(|| CatalogueError::UnknownSubject(subject.to_owned()))
     }
@@ -126,9 +159,15 @@ impl Catalogue {
         published.chain(self.former.get(subject).into_iter().flatten())
     }
 
-    fn entries(&self) -> impl Iterator<Item = &Entry> {
+    /// All schemas with an id.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         let published = self.subjects.values().flatten();
         published.chain(self.former.values().flatten())
+    }
+
+    /// The versions of a subject, oldest first.
+    pub(crate) fn versions_of(&self, subject: &str) -> Option<&[Entry]> {
+        self.subjects.get(subject).map(Vec::as_slice)
     }
 
     fn refuse_collision(&self, new: &Entry, subject: &str) -> Result<(), CatalogueError> {
@@ -140,109 +179,5 @@ impl Catalogue {
             });
         }
         Ok(())
-    }
-}
-
-/// `GET /schemas/ids/{id}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SchemaAnswer {
-    /// The schema as JSON text.
-    pub schema: String,
-}
-
-/// `GET /subjects/{subject}/versions/{version}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct VersionAnswer {
-    /// The subject.
-    pub subject: String,
-    /// 1 is the oldest.
-    pub version: usize,
-    /// The id that stands in records.
-    pub id: SchemaId,
-    /// The schema as JSON text.
-    pub schema: String,
-}
-
-/// The body of an answer that is a refusal, with the codes that clients of registries know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Error)]
-#[error("{message}")]
-pub struct RegistryError {
-    /// Its first three digits are the HTTP status.
-    pub error_code: u32,
-    /// A sentence.
-    pub message: String,
-}
-
-impl RegistryError {
-    /// The HTTP status of the answer.
-    pub fn status(&self) -> u16 {
-        u16::try_from(self.error_code / 100).unwrap_or(500)
-    }
-
-    fn new(error_code: u32, message: String) -> Self {
-        Self {
-            error_code,
-            message,
-        }
-    }
-}
-
-/// What the read-only endpoints of a registry answer.
-impl Catalogue {
-    /// `GET /schemas/ids/{id}`.
-    ///
-    /// # Errors
-    /// When no schema has this id.
-    pub fn schema(&self, id: &str) -> Result<SchemaAnswer, RegistryError> {
-        let id = id.parse().ok().map(SchemaId::new);
-        self.entries()
-            .find(|entry| Some(entry.id) == id)
-            .map(|entry| SchemaAnswer {
-                schema: entry.schema.text().to_owned(),
-            })
-            .ok_or_else(|| RegistryError::new(40403, "Schema not found".to_owned()))
-    }
-
-    /// `GET /subjects`.
-    pub fn subjects(&self) -> Vec<&str> {
-        self.subjects.keys().map(String::as_str).collect()
-    }
-
-    /// `GET /subjects/{subject}/versions`.
-    ///
-    /// # Errors
-    /// When there is no such subject.
-    pub fn versions(&self, subject: &str) -> Result<Vec<usize>, RegistryError> {
-        Ok((1..=self.published(subject)?.len()).collect())
-    }
-
-    /// `GET /subjects/{subject}/versions/{version}`; `version` is a number or `latest`.
-    ///
-    /// # Errors
-    /// When there is no such subject or version.
-    pub fn version(&self, subject: &str, version: &str) -> Result<VersionAnswer, RegistryError> {
-        let published = self.published(subject)?;
-        let number = match version {
-            "latest" | "-1" => published.len(),
-            _ => version.parse().map_err(|_| {
-                RegistryError::new(42202, format!("The version `{version}` is not a number."))
-            })?,
-        };
-        number
-            .checked_sub(1)
-            .and_then(|index| published.get(index))
-            .map(|entry| VersionAnswer {
-                subject: subject.to_owned(),
-                version: number,
-                id: entry.id,
-                schema: entry.schema.text().to_owned(),
-            })
-            .ok_or_else(|| RegistryError::new(40402, format!("Version {version} not found.")))
-    }
-
-    fn published(&self, subject: &str) -> Result<&[Entry], RegistryError> {
-        let published = self.subjects.get(subject).map(Vec::as_slice);
-        published
-            .ok_or_else(|| RegistryError::new(40401, format!("Subject '{subject}' not found.")))
     }
 }

@@ -8,16 +8,25 @@
 //! than a small multiple of the record, never panics, and takes either the whole record or
 //! nothing.
 
+mod answers;
 mod catalogue;
 mod codec;
 mod command;
+mod compatibility;
+mod files;
 mod framing;
+mod published;
+mod registry;
 mod resolve;
 mod schema;
 
-pub use catalogue::{Catalogue, CatalogueError, RegistryError, SchemaAnswer, VersionAnswer};
+pub use answers::{Refusal, SchemaAnswer, VersionAnswer};
+pub use catalogue::{Catalogue, CatalogueError};
 pub use codec::{AvroCodec, LearnError};
 pub use command::CommandRecord;
+pub use compatibility::{CompatibilityReport, Finding, TopicReport};
+pub use files::SchemaFiles;
 pub use framing::frame;
+pub use registry::{Registry, RegistryError};
 pub use resolve::Incompatibility;
 pub use schema::{AvroSchema, SchemaError, SchemaId};

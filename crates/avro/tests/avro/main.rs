@@ -5,6 +5,12 @@ mod account;
 #[cfg(test)]
 mod codec;
 #[cfg(test)]
+mod compatibility;
+#[cfg(test)]
 mod evolution;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod published;
+#[cfg(test)]
+mod registry;
