@@ -169,6 +169,8 @@ const FLAGS: &[&str] = &[
     "-Dio.netty.tryReflectionSetAccessible=true",
     "-Djava.net.preferIPv4Stack=true",
     "-Dfile.encoding=UTF-8",
+    // Later Javas than 17 refuse the security manager that Cassandra installs, unless told.
+    "-Djava.security.manager=allow",
     "-Dcassandra-foreground=yes",
     "-Dcassandra.available_processors=2",
     "-Dcassandra.jmx.local.port=0",

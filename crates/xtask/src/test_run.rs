@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything the tests need, then all tests, then the totals.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -8,7 +9,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::cluster::{Options, RUN, Service};
+use crate::cluster::{Cluster, Options, RUN, Service};
 use crate::guard::Guard;
 use crate::servers::Servers;
 use crate::totals::Totals;
@@ -54,6 +55,9 @@ impl TestRun {
             .env(RUN, &run);
         cargo.envs(start_servers(&run)?);
         let totals = self.test(cargo)?;
+        if totals.failed > 0 {
+            keep_logs(&run)?;
+        }
         guard.finish()?;
         report(&totals);
         // A filter that matches nothing has shown nothing.
@@ -111,6 +115,23 @@ fn start_servers(run: &str) -> Result<Vec<(&'static str, String)>> {
         environment.extend(servers.environment()?);
     }
     Ok(environment)
+}
+
+/// Copies what the servers said, for whoever looks for the reason of a failure.
+fn keep_logs(run: &str) -> Result<()> {
+    let kept = project::servers().join("failed-run");
+    fs::create_dir_all(&kept)?;
+    for service in Service::ALL {
+        let Some(cluster) = Cluster::load(&service.directory(&project::run(run)))? else {
+            continue;
+        };
+        for node in &cluster.nodes {
+            let copy = kept.join(format!("{service}-{}.log", node.number));
+            fs::copy(cluster.process(node).log(), &copy)?;
+            println!("server log: {}", copy.display());
+        }
+    }
+    Ok(())
 }
 
 fn report(totals: &Totals) {
