@@ -23,9 +23,12 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Guards all clusters of the test run named `run`, those of its tests included.
-    pub(crate) fn start(run: &str) -> Result<Self> {
-        let mut command = command()?;
-        let process = command.args(["--run", run]).stdin(Stdio::piped()).spawn()?;
+    ///
+    /// `program` is this program; it may have been built anew since it was started.
+    pub(crate) fn start(program: &Path, run: &str) -> Result<Self> {
+        let mut command = command(program);
+        command.args(["--run", run]).stdin(Stdio::piped());
+        let process = command.spawn().context("start the guard")?;
         Ok(Self { process })
     }
 
@@ -39,7 +42,7 @@ impl Guard {
 
 /// Starts a guard of `servers` that watches this process's standard input in its stead.
 pub(crate) fn hand_over(servers: &Servers) -> Result<()> {
-    let mut command = command()?;
+    let mut command = command(&std::env::current_exe()?);
     command.args(servers.service.map(|service| service.to_string()));
     command.arg("--dir").arg(&servers.directory);
     command.args(["--after", &std::process::id().to_string()]);
@@ -76,12 +79,12 @@ pub(crate) fn watch(servers: &Servers, after: Option<u32>) -> Result<()> {
     servers.down(true, true)
 }
 
-fn command() -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
     command
         .arg("guard")
         .process_group(0)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    Ok(command)
+    command
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -29,6 +30,7 @@ pub(crate) struct TestRun {
 impl TestRun {
     /// Runs them; whether all passed. The totals are the last line printed.
     pub(crate) fn run(&self) -> Result<bool> {
+        // Asked before the build, which may put a new file in this one's place.
         let program = std::env::current_exe()?;
         tools::ensure_installed()?;
         let (built, brought) = thread::scope(|scope| {
@@ -36,9 +38,7 @@ impl TestRun {
             let built = self.cargo().arg("--no-run").status();
             (
                 built,
-                bring
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                bring.join().unwrap_or_else(|panic| resume_unwind(panic)),
             )
         });
         let cqlsh = brought?;
@@ -47,7 +47,7 @@ impl TestRun {
             return Ok(false);
         }
         let run = std::process::id().to_string();
-        let guard = Guard::start(&run)?;
+        let guard = Guard::start(&program, &run)?;
         let mut cargo = self.cargo();
         cargo
             .env("MILLRACE_XTASK", &program)
