@@ -1,2 +1,7 @@
 //! Event sourcing and CQRS on Kafka: the program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    millrace::main(millrace::contexts())
+}

@@ -1,0 +1,146 @@
+//! The command line: one module for each command.
+//!
+//! Every command takes the settings options; results go to standard output, everything else to
+//! standard error. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 the command
+//! that was sent was rejected.
+
+mod app;
+mod check_config;
+mod hash_password;
+mod list;
+mod options;
+mod run;
+mod schemas;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub(crate) use app::{App, UsageError};
+
+use crate::registry::{DuplicateError, Registry};
+use crate::settings::{Settings, SettingsError, Sources};
+
+/// Event sourcing and CQRS on Kafka.
+#[derive(Debug, Parser)]
+#[command(name = "millrace", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, \
+    3 the command that was sent was rejected."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the settings and show what holds, or show every setting with its default
+    CheckConfig(check_config::Args),
+    /// Hash a password: one line of standard input to a PHC string
+    HashPassword,
+    /// Contexts with their command types, events and projections
+    List,
+    /// Run workers until told to stop
+    Run,
+    /// Check published schemas
+    Schemas(schemas::Args),
+}
+
+impl Command {
+    fn run(self, app: &App) -> anyhow::Result<Exit> {
+        match self {
+            Self::CheckConfig(args) => check_config::run(app, &args),
+            Self::HashPassword => hash_password::run(app),
+            Self::List => list::run(app),
+            Self::Run => run::run(app),
+            Self::Schemas(args) => schemas::run(args),
+        }
+    }
+}
+
+/// How a command that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// As it should.
+    Done,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+        }
+    }
+}
+
+const FAILED: u8 = 1;
+const WRONG_USAGE: u8 = 2;
+
+/// Runs the program with the contexts it serves, and the arguments of the process.
+pub fn main(registry: Registry) -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let environment = std::env::vars_os().collect();
+    match start(registry, arguments, environment) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn start(
+    registry: Registry,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+) -> anyhow::Result<ExitCode> {
+    let command_line = options::add_to(Cli::command());
+    let matches = match command_line.try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        // Help and version end here too: clap knows where to print and how to exit.
+        Err(error) => {
+            error.print()?;
+            return Ok(ExitCode::from(
+                u8::try_from(error.exit_code()).unwrap_or(WRONG_USAGE),
+            ));
+        }
+    };
+    let cli = Cli::from_arg_matches(&matches)?;
+    let given = options::of(&matches);
+    let sources = Sources {
+        file: given.file,
+        environment,
+        options: given.set,
+    };
+    registry.check()?;
+    let settings = Settings::load(&sources, &registry.names())?;
+    let app = App::new(registry, settings);
+    cli.command.run(&app).map(ExitCode::from)
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    if is_broken_pipe(error) {
+        // Whoever read our output has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    // Nobody is left to be told when standard error is gone too.
+    writeln!(io::stderr(), "millrace: {error:#}").unwrap_or_default();
+    let is_usage = error.is::<UsageError>() || error.is::<SettingsError>();
+    let is_usage = is_usage || error.is::<DuplicateError>();
+    ExitCode::from(if is_usage { WRONG_USAGE } else { FAILED })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        options::add_to(Cli::command()).debug_assert();
+    }
+}

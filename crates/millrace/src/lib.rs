@@ -1,0 +1,24 @@
+//! The program `millrace`: settings, wiring, command line and telemetry around the machines.
+//!
+//! A program that serves contexts of its own registers them and calls [`main`]:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use millrace::{Context, Registry, main};
+//! use millrace_domain::bank::{account::Account, accounts::Accounts};
+//!
+//! fn run() -> ExitCode {
+//!     let bank = Context::new("bank").aggregate::<Account>().projection::<Accounts>();
+//!     main(Registry::new([bank]))
+//! }
+//! ```
+
+mod cli;
+mod contexts;
+mod password;
+pub mod registry;
+pub mod settings;
+
+pub use cli::main;
+pub use contexts::contexts;
+pub use registry::{Context, Registry};

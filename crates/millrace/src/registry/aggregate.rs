@@ -1,0 +1,68 @@
+//! One aggregate behind an object-safe entry.
+
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use millrace_avro::{Catalogue, CatalogueError};
+use millrace_eventsourcing::{Aggregate, Schemas, variant_names};
+
+use super::reader::{self, Reader};
+
+/// An aggregate that can be served.
+pub trait AggregateEntry: Debug + Send + Sync {
+    /// `<context>.<aggregate>`.
+    fn name(&self) -> &'static str;
+    /// Every name under which one of its commands is taken.
+    fn command_types(&self) -> &'static [&'static str];
+    /// The names of its events.
+    fn event_types(&self) -> &'static [&'static str];
+    /// The published schemas of its topics.
+    fn schemas(&self) -> Schemas;
+    /// The form in which its ids are record keys.
+    fn normalise_id<'a>(&self, id: &'a str) -> Cow<'a, str>;
+    /// Reads its records for people.
+    ///
+    /// # Errors
+    /// When the catalogue lacks its schemas.
+    fn reader(&self, catalogue: &Catalogue) -> Result<Box<dyn Reader>, CatalogueError>;
+}
+
+pub(super) fn entry<A: Aggregate>() -> Arc<dyn AggregateEntry> {
+    Arc::new(Entry::<A>(PhantomData))
+}
+
+struct Entry<A>(PhantomData<fn() -> A>);
+
+impl<A: Aggregate> AggregateEntry for Entry<A> {
+    fn name(&self) -> &'static str {
+        A::NAME
+    }
+
+    fn command_types(&self) -> &'static [&'static str] {
+        variant_names::<A::Command>()
+    }
+
+    fn event_types(&self) -> &'static [&'static str] {
+        variant_names::<A::Event>()
+    }
+
+    fn schemas(&self) -> Schemas {
+        A::SCHEMAS
+    }
+
+    fn normalise_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
+        A::normalise_id(id)
+    }
+
+    fn reader(&self, catalogue: &Catalogue) -> Result<Box<dyn Reader>, CatalogueError> {
+        reader::open::<A>(catalogue)
+    }
+}
+
+impl<A: Aggregate> Debug for Entry<A> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(A::NAME)
+    }
+}

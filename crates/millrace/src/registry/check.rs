@@ -1,0 +1,162 @@
+//! No name may have two owners.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use super::{Context, Registry};
+
+/// A name with two owners, or in the wrong place.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DuplicateError {
+    /// Two contexts have it.
+    #[error("context `{0}` is registered twice")]
+    Context(String),
+    /// Two aggregates have it.
+    #[error("aggregate `{0}` is registered twice")]
+    Aggregate(String),
+    /// An aggregate is registered in a context whose name its own does not begin with.
+    #[error("aggregate `{aggregate}` does not belong to context `{context}`")]
+    Misplaced {
+        /// The aggregate.
+        aggregate: String,
+        /// Where it was registered.
+        context: String,
+    },
+    /// Two aggregates of one context decide it.
+    #[error("command type `{0}` is decided by two aggregates of one context")]
+    CommandType(String),
+    /// Two projections of one context have it.
+    #[error("projection `{0}` is registered twice")]
+    Projection(String),
+    /// Two projections of one context write to it.
+    #[error("table `{0}` is written by two projections")]
+    Table(String),
+    /// A projection follows an aggregate that is not registered.
+    #[error("projection `{projection}` follows `{aggregate}`, which is not registered")]
+    UnknownAggregate {
+        /// The projection.
+        projection: String,
+        /// Whom it follows.
+        aggregate: String,
+    },
+}
+
+/// The answer to a command is a command itself, which every aggregate that asks may take.
+const ANSWER: &str = "Answered";
+
+impl Registry {
+    /// Refuses names that have two owners.
+    ///
+    /// # Errors
+    /// The first such name.
+    pub fn check(&self) -> Result<(), DuplicateError> {
+        let mut contexts = BTreeSet::new();
+        for context in self.contexts() {
+            if !contexts.insert(context.name()) {
+                return Err(DuplicateError::Context(context.name().to_owned()));
+            }
+            check_aggregates(context)?;
+            self.check_projections(context)?;
+        }
+        Ok(())
+    }
+
+    fn check_projections(&self, context: &Context) -> Result<(), DuplicateError> {
+        let mut names = BTreeSet::new();
+        let mut tables = BTreeSet::new();
+        for projection in context.projections() {
+            let name = format!("{}.{}", context.name(), projection.name());
+            if !names.insert(projection.name()) {
+                return Err(DuplicateError::Projection(name));
+            }
+            for table in projection.tables() {
+                if !tables.insert(table.name) {
+                    let table = format!("{}.{}", context.name(), table.name);
+                    return Err(DuplicateError::Table(table));
+                }
+            }
+            for aggregate in projection.aggregates() {
+                if self.aggregate(aggregate).is_none() {
+                    let aggregate = (*aggregate).to_owned();
+                    return Err(DuplicateError::UnknownAggregate {
+                        projection: name,
+                        aggregate,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_aggregates(context: &Context) -> Result<(), DuplicateError> {
+    let mut names = BTreeSet::new();
+    let mut command_types = BTreeSet::new();
+    for aggregate in context.aggregates() {
+        let name = aggregate.name();
+        let local = name
+            .strip_prefix(context.name())
+            .and_then(|rest| rest.strip_prefix('.'));
+        if local.is_none_or(str::is_empty) {
+            let (aggregate, context) = (name.to_owned(), context.name().to_owned());
+            return Err(DuplicateError::Misplaced { aggregate, context });
+        }
+        if !names.insert(name) {
+            return Err(DuplicateError::Aggregate(name.to_owned()));
+        }
+        for command_type in aggregate.command_types() {
+            if *command_type != ANSWER && !command_types.insert(*command_type) {
+                return Err(DuplicateError::CommandType((*command_type).to_owned()));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_domain::bank::account::Account;
+    use millrace_domain::bank::accounts::Accounts;
+
+    use super::*;
+
+    fn check(contexts: impl IntoIterator<Item = Context>) -> String {
+        Registry::new(contexts).check().unwrap_err().to_string()
+    }
+
+    fn bank() -> Context {
+        Context::new("bank").aggregate::<Account>()
+    }
+
+    #[test]
+    fn what_this_program_serves_has_no_duplicates() {
+        assert_eq!(crate::contexts().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_name_with_two_owners_stops_the_start() {
+        assert_eq!(
+            check([bank(), bank()]),
+            "context `bank` is registered twice"
+        );
+        let twice = bank().aggregate::<Account>();
+        assert_eq!(
+            check([twice]),
+            "aggregate `bank.account` is registered twice"
+        );
+        let twice = bank().projection::<Accounts>().projection::<Accounts>();
+        assert_eq!(
+            check([twice]),
+            "projection `bank.accounts` is registered twice"
+        );
+    }
+
+    #[test]
+    fn what_belongs_elsewhere_stops_the_start() {
+        let shop = Context::new("shop").aggregate::<Account>();
+        assert!(check([shop]).contains("`bank.account` does not belong to context `shop`"));
+        let lonely = Context::new("bank").projection::<Accounts>();
+        assert!(check([lonely]).contains("follows `bank.account`, which is not registered"));
+    }
+}

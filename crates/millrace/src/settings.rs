@@ -1,0 +1,413 @@
+//! Settings: what each is, where it was given, and what is wrong with it.
+//!
+//! A file comes first, then the environment, then the command line; the last one wins. Every value
+//! that is given is checked, also one that another replaces. An unknown key stops the start.
+
+mod declared;
+mod parse;
+mod show;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use declared::Setting;
+pub use show::{defaults as show_defaults, effective as show_effective};
+use source::Given;
+pub use source::Origin;
+
+/// What every variable of the environment that is ours begins with.
+pub const ENVIRONMENT_PREFIX: &str = "MILLRACE_";
+/// The file that is read when none is named, if it is there.
+pub const DEFAULT_FILE: &str = "millrace.toml";
+
+const KAFKA_PROPERTIES: &str = "kafka.properties.";
+const START: &str = ".start";
+const START_WORDS: [(&str, Start); 2] = [("beginning", Start::Beginning), ("end", Start::End)];
+
+/// All settings, each as its component takes it.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `backend`
+    pub backend: Backend,
+    /// `data-dir`
+    pub data_dir: PathBuf,
+    /// `instance`; never empty.
+    pub instance: String,
+    /// `partitions`
+    pub partitions: i32,
+    /// `replication-factor`
+    pub replication_factor: i32,
+    /// `workers`
+    pub workers: usize,
+    /// `accept-gap`
+    pub accept_gap: Vec<String>,
+    /// `dedupe.window`
+    pub dedupe_window: usize,
+    /// `schema-registry.url`
+    pub schema_registry_url: Option<String>,
+    /// `http.…`
+    pub http: HttpSettings,
+    /// `log.…`
+    pub log: LogSettings,
+    /// `kafka.…`
+    pub kafka: KafkaSettings,
+    /// `scylla.…`
+    pub scylla: ScyllaSettings,
+    /// `smtp.…`
+    pub smtp: SmtpSettings,
+    /// `bonus.…`
+    pub bonus: BonusSettings,
+    /// `projection.<name>.start` and the like, by what stands before `.start`.
+    starts: BTreeMap<String, Start>,
+    given: BTreeMap<String, (String, Origin)>,
+}
+
+/// Where records and rows are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backend {
+    /// In one file.
+    #[default]
+    Embedded,
+    /// In Kafka and a CQL store.
+    Kafka,
+}
+
+/// Where a consumer group without a position begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the first record.
+    Beginning,
+    /// Behind the last record.
+    End,
+}
+
+/// Of the HTTP server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Where it listens.
+    pub listen: Listen,
+    /// Whether somebody asked for that address; if not, another port will do.
+    pub is_listen_given: bool,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Listen {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// At this host and port.
+    Address(String),
+}
+
+/// Of log lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Their form.
+    pub format: LogFormat,
+    /// The least severe ones that are shown.
+    pub level: String,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Of the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KafkaSettings {
+    /// Brokers to ask first.
+    pub brokers: Vec<String>,
+    /// After which silence a member of a group counts as gone.
+    pub session_timeout: Duration,
+    /// After which silence a transaction is ended.
+    pub transaction_timeout: Duration,
+    /// Passed through to the client.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Of the CQL store.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ScyllaSettings {
+    /// Nodes to ask first.
+    pub nodes: Vec<String>,
+    /// Role to log in as; none when empty.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+    /// Replicas in each data centre.
+    pub replication_factor: u16,
+    /// Consistency level, in kebab case.
+    pub consistency: String,
+    /// Age at which an acknowledged row survives the crash of its node.
+    pub durable_after: Duration,
+}
+
+impl fmt::Debug for ScyllaSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ScyllaSettings")
+            .field("nodes", &self.nodes)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Of outgoing mail.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SmtpSettings {
+    /// The mail server, password included.
+    pub url: Option<String>,
+    /// Sender of mails.
+    pub from: String,
+}
+
+impl fmt::Debug for SmtpSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SmtpSettings")
+            .field("from", &self.from)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Of the bonus policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BonusSettings {
+    /// Who gets it.
+    pub account: String,
+    /// Which part of a deposit it is.
+    pub divisor: i64,
+    /// From which balance on there is none.
+    pub cap: i64,
+}
+
+/// Names that occur in settings but are only known to the registry.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// `projection.<name>`, `policy.<name>`, `reactor.<name>` of all that are registered.
+    pub consumers: BTreeSet<String>,
+    /// All consumer groups.
+    pub groups: BTreeSet<String>,
+}
+
+/// Where settings are looked for.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The file that the command line names.
+    pub file: Option<PathBuf>,
+    /// Variables of the environment, others included.
+    pub environment: Vec<(OsString, OsString)>,
+    /// `KEY=VALUE` of the command line, in order.
+    pub options: Vec<String>,
+}
+
+/// One thing that is wrong with one setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting's key, or the variable's name where there is no such key.
+    pub key: String,
+    /// Where it was given.
+    pub origin: Option<Origin>,
+    /// What is wrong; never the value of a secret.
+    pub reason: String,
+}
+
+impl Problem {
+    fn new(key: &str, origin: Option<Origin>, reason: impl Into<String>) -> Self {
+        Self {
+            key: key.to_owned(),
+            origin,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.key.is_empty() {
+            write!(formatter, "`{}` ", self.key)?;
+        }
+        if let Some(origin) = &self.origin {
+            write!(formatter, "({origin}) ")?;
+        }
+        formatter.write_str(&self.reason)
+    }
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("wrong settings: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct SettingsError(pub Vec<Problem>);
+
+impl Settings {
+    /// Reads all sources.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its key and where it was given.
+    pub fn load(sources: &Sources, names: &Names) -> Result<Self, SettingsError> {
+        let mut given = Vec::new();
+        let mut problems = Vec::new();
+        let environment = source::of_environment(sources.environment.iter().cloned(), |name| {
+            key_of_variable(name, names)
+        });
+        for layer in [file_values(sources.file.as_deref()), environment] {
+            match layer {
+                Ok(values) => given.extend(values),
+                Err(wrong) => problems.extend(wrong),
+            }
+        }
+        for option in &sources.options {
+            match source::of_option(option) {
+                Ok(value) => given.push(value),
+                Err(wrong) => problems.push(wrong),
+            }
+        }
+        let mut settings = Self::defaults();
+        for value in given {
+            if let Err(wrong) = settings.take(value, names) {
+                problems.push(wrong);
+            }
+        }
+        settings.complete();
+        if problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(SettingsError(problems))
+        }
+    }
+
+    fn defaults() -> Self {
+        let mut settings = Self::default();
+        for setting in declared::all() {
+            let result = (setting.set)(&mut settings, setting.default);
+            assert!(
+                result.is_ok(),
+                "the default of `{}` is wrong: {result:?}",
+                setting.key
+            );
+        }
+        settings
+    }
+
+    fn take(&mut self, value: Given, names: &Names) -> Result<(), Problem> {
+        let Given { key, text, origin } = value;
+        let result = if let Some(setting) = declared(&key) {
+            (setting.set)(self, &text)
+        } else if let Some(property) = key.strip_prefix(KAFKA_PROPERTIES) {
+            self.take_property(property, &text)
+        } else if let Some(consumer) = key.strip_suffix(START) {
+            self.take_start(consumer, &text, names)
+        } else {
+            Err(NO_SUCH_SETTING.to_owned())
+        };
+        result.map_err(|reason| Problem::new(&key, Some(origin.clone()), reason))?;
+        if key == "accept-gap"
+            && let Some(unknown) = self
+                .accept_gap
+                .iter()
+                .find(|name| !names.groups.contains(*name))
+        {
+            let reason = format!("there is no consumer group `{unknown}`");
+            return Err(Problem::new(&key, Some(origin), reason));
+        }
+        self.given.insert(key, (text, origin));
+        Ok(())
+    }
+
+    fn take_property(&mut self, property: &str, text: &str) -> Result<(), String> {
+        if property.is_empty() {
+            return Err(NO_SUCH_SETTING.to_owned());
+        }
+        self.kafka
+            .properties
+            .insert(property.to_owned(), text.to_owned());
+        Ok(())
+    }
+
+    fn take_start(&mut self, consumer: &str, text: &str, names: &Names) -> Result<(), String> {
+        if !names.consumers.contains(consumer) {
+            return Err(NO_SUCH_SETTING.to_owned());
+        }
+        let start = parse::choice(text, &START_WORDS)?;
+        self.starts.insert(consumer.to_owned(), start);
+        Ok(())
+    }
+
+    fn complete(&mut self) {
+        self.http.is_listen_given = self.given.contains_key("http.listen");
+        if self.instance.is_empty() {
+            self.instance = format!("{:08x}", fastrand::u32(..));
+        }
+    }
+
+    /// Where a consumer begins that has no position yet; `consumer` is `projection.<name>` and the
+    /// like.
+    pub fn start(&self, consumer: &str) -> Start {
+        let default = default_start(consumer);
+        self.starts.get(consumer).copied().unwrap_or(default)
+    }
+}
+
+const NO_SUCH_SETTING: &str = "there is no such setting";
+
+fn default_start(consumer: &str) -> Start {
+    if consumer.starts_with("reactor.") {
+        Start::End
+    } else {
+        Start::Beginning
+    }
+}
+
+fn declared(key: &str) -> Option<&'static Setting> {
+    declared::all().find(|setting| setting.key == key)
+}
+
+/// The key that a variable stands for; `name` is what follows the prefix.
+fn key_of_variable(name: &str, names: &Names) -> Option<String> {
+    let fixed = declared::all().map(|setting| setting.key.to_owned());
+    let starts = names
+        .consumers
+        .iter()
+        .map(|consumer| format!("{consumer}{START}"));
+    let exact = fixed.chain(starts).find(|key| variable_of_key(key) == name);
+    exact.or_else(|| {
+        let property = name.strip_prefix("KAFKA_PROPERTIES_")?;
+        let is_plain =
+            |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        let is_property = !property.is_empty() && property.bytes().all(is_plain);
+        let dotted = || property.replace('_', ".").to_ascii_lowercase();
+        is_property.then(|| format!("{KAFKA_PROPERTIES}{}", dotted()))
+    })
+}
+
+fn variable_of_key(key: &str) -> String {
+    key.replace(['.', '-'], "_").to_ascii_uppercase()
+}
+
+fn file_values(file: Option<&Path>) -> Result<Vec<Given>, Vec<Problem>> {
+    let path = file.unwrap_or_else(|| Path::new(DEFAULT_FILE));
+    match std::fs::read_to_string(path) {
+        Ok(text) => source::of_file(path, &text),
+        Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(Vec::new())
+        }
+        Err(error) => {
+            let reason = format!("cannot read `{}`: {error}", path.display());
+            Err(vec![Problem::new("--config", None, reason)])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
