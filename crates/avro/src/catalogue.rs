@@ -6,7 +6,7 @@ use std::sync::Arc;
 use millrace_eventsourcing::Schemas;
 use thiserror::Error;
 
-use crate::{AvroSchema, Registry, RegistryError, SchemaError, SchemaId};
+use crate::{AvroSchema, Registry, RegistryError, SchemaError, SchemaFiles, SchemaId};
 
 /// The schemas of the topics that this program writes, all published versions of each.
 ///
@@ -74,7 +74,8 @@ impl Catalogue {
         self.subjects.keys().map(String::as_str).collect()
     }
 
-    /// Takes in the schemas of one aggregate, `<context>.<aggregate>`, each as the only version.
+    /// Takes in the schemas of one aggregate, `<context>.<aggregate>`, and before each of them the
+    /// published versions that this program was built with.
     ///
     /// # Errors
     /// See [`Self::publish`].
@@ -83,17 +84,22 @@ impl Catalogue {
         name: &str,
         schemas: &Schemas,
     ) -> Result<(), CatalogueError> {
+        let published = SchemaFiles::published();
         for (kind, text) in [
             ("commands", schemas.commands),
             ("events", schemas.events),
             ("state", schemas.state),
         ] {
-            self.publish(&Self::subject(&format!("{name}.{kind}")), &[text])?;
+            let topic = format!("{name}.{kind}");
+            let mut versions = published.versions(&topic);
+            versions.push(text);
+            self.publish(&Self::subject(&topic), &versions)?;
         }
         Ok(())
     }
 
-    /// Takes in all versions of one subject, oldest first; the last one is the current one.
+    /// Takes in versions of one subject, oldest first; the last one is the current one. A version
+    /// that is the same schema as the one before it is none.
     ///
     /// # Errors
     /// When a text is no schema, or its id already belongs to another schema.
@@ -110,7 +116,9 @@ impl Catalogue {
             };
             self.refuse_collision(&entry, subject)?;
             let published = self.subjects.entry(subject.to_owned()).or_default();
-            published.push(entry);
+            if published.last().is_none_or(|last| last.id != entry.id) {
+                published.push(entry);
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-use crate::{AvroSchema, Catalogue, CatalogueError, SchemaId};
+use crate::{Catalogue, CatalogueError, SchemaId};
 
 /// Texts of a folder `schemas`, by path below it, with `/` between folders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,23 +62,23 @@ impl SchemaFiles {
         Ok(Self { files })
     }
 
-    /// All versions of all topics' schemas, oldest first; last the current one, where it is not
-    /// published yet.
+    /// All versions of all topics' schemas, oldest first, with the current one last.
     ///
     /// # Errors
     /// See [`Catalogue::publish`].
     pub fn catalogue(&self) -> Result<Catalogue, CatalogueError> {
         let mut catalogue = Catalogue::new();
         for (topic, files) in self.sorted().topics {
-            let mut texts: Vec<_> = files.versions.values().copied().collect();
-            if let Some(current) = files.current
-                && !texts.last().is_some_and(|newest| is_same(newest, current))
-            {
-                texts.push(current);
-            }
-            catalogue.publish(&Catalogue::subject(&topic), &texts)?;
+            catalogue.publish(&Catalogue::subject(&topic), &files.texts())?;
         }
         Ok(catalogue)
+    }
+
+    /// The published versions of one topic's schema, oldest first.
+    pub(crate) fn versions(&self, topic: &str) -> Vec<&str> {
+        let mut topics = self.sorted().topics;
+        let files = topics.remove(topic).unwrap_or_default();
+        files.versions.into_values().collect()
     }
 
     pub(crate) fn sorted(&self) -> Sorted<'_> {
@@ -107,6 +107,13 @@ impl SchemaFiles {
     }
 }
 
+impl<'a> TopicFiles<'a> {
+    fn texts(&self) -> Vec<&'a str> {
+        let versions = self.versions.values().copied();
+        versions.chain(self.current).collect()
+    }
+}
+
 impl<'a> Sorted<'a> {
     fn topic(&mut self, context: &str, name: &str) -> &mut TopicFiles<'a> {
         self.topics.entry(format!("{context}.{name}")).or_default()
@@ -126,14 +133,6 @@ fn meaning(path: &str) -> Option<Meaning<'_>> {
         _ => return None,
     };
     parts.next().is_none().then_some(meaning)
-}
-
-/// Whether two texts are the same schema, to readers.
-fn is_same(one: &str, other: &str) -> bool {
-    match (AvroSchema::parse(one), AvroSchema::parse(other)) {
-        (Ok(one), Ok(other)) => one.id() == other.id(),
-        _ => one == other,
-    }
 }
 
 fn read_into(folder: &Path, path: &str, files: &mut BTreeMap<String, String>) -> io::Result<()> {

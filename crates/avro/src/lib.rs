@@ -11,7 +11,6 @@
 mod answers;
 mod catalogue;
 mod codec;
-mod command;
 mod compatibility;
 mod files;
 mod framing;
@@ -23,7 +22,6 @@ mod schema;
 pub use answers::{Refusal, SchemaAnswer, VersionAnswer};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use codec::{AvroCodec, LearnError};
-pub use command::CommandRecord;
 pub use compatibility::{CompatibilityReport, Finding, TopicReport};
 pub use files::SchemaFiles;
 pub use framing::frame;

@@ -5,7 +5,7 @@
 //! The rules are applied once for a pair of schemas and give a [`Plan`], which turns bytes into
 //! bytes. The resolution of apache-avro does not serve here: it works on values without record
 //! names and takes the first branch of a union that has the same fields, so that one event becomes
-//! another; it also reads a truncated record as one that ends in nulls.
+//! another; it does not look for aliases, and reads a truncated record as one that ends in nulls.
 
 mod default;
 mod plan;

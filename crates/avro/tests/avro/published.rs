@@ -2,9 +2,10 @@
 
 use std::fmt::Debug;
 
-use millrace_avro::{AvroCodec, Catalogue, CommandRecord};
+use millrace_avro::{AvroCodec, Catalogue};
 use millrace_eventsourcing::{
-    Codec, EventEnvelope, Handled, HandledId, Snapshot, StateRecord, TaskRecord, Timestamp, Version,
+    Codec, CommandRecord, EventEnvelope, Handled, HandledId, Snapshot, StateRecord, TaskRecord,
+    Timestamp, Version,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use millrace_avro::{AvroCodec, Catalogue, CommandRecord};
+use millrace_avro::{AvroCodec, Catalogue};
 use millrace_eventsourcing::{
-    Aggregate as _, Codec as _, EventEnvelope, Snapshot, StateRecord, Timestamp, Version,
+    Aggregate as _, Codec as _, CommandRecord, EventEnvelope, Snapshot, StateRecord, Timestamp,
+    Version,
 };
 use proptest::prelude::*;
 use serde::Serialize;
