@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use millrace_eventsourcing::{Row, Table, Timestamp};
+use millrace_eventsourcing::{Column, Order, Row, Stamp, Table, Timestamp};
 
 use crate::topic::TopicPartition;
 
@@ -91,6 +91,24 @@ pub const STAMP_BASE: i64 = 1_700_000_000_000_000;
 
 /// Name of the table that every context has for [`Progress`]. Persisted.
 pub const PROGRESS_TABLE: &str = "projection_progress";
+
+/// What [`Progress`] looks like to readers. Adapters stamp its rows by their own clock, so that
+/// progress can be set back.
+pub static PROGRESS: Table = Table {
+    name: PROGRESS_TABLE,
+    columns: &[
+        Column::text("projection"),
+        Column::text("topic"),
+        Column::int("partition"),
+        Column::bigint("next_offset"),
+        Column::bigint("command_offset"),
+        Column::int("revision"),
+        Column::timestamp("updated_at"),
+    ],
+    partition_key: 1,
+    clustering: &[Order::Ascending, Order::Ascending],
+    stamp: Stamp::Constant,
+};
 
 /// How often marks are looked at while something is not safe yet.
 pub const MARKS_INTERVAL: Duration = Duration::from_secs(1);
