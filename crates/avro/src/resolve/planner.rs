@@ -299,15 +299,13 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// For each of the reader's fields the place of the writer's that fills it: by name, else by an
-/// alias that no field of the reader has as its name. No field fills two.
+/// For each of the reader's fields the place of the writer's that fills it: by name, else by the
+/// reader's aliases. Two fields may have one alias; the first takes it.
 fn sources(written: &RecordSchema, read: &RecordSchema) -> Vec<Option<usize>> {
-    let is_name = |alias: &String| read.fields.iter().any(|field| field.name == *alias);
     let mut sources = Vec::new();
     for field in &read.fields {
-        let aliases = field.aliases.iter().filter(|alias| !is_name(alias));
         let source = std::iter::once(&field.name)
-            .chain(aliases)
+            .chain(&field.aliases)
             .find_map(|name| written.fields.iter().position(|field| field.name == *name))
             .filter(|place| !sources.contains(&Some(*place)));
         sources.push(source);

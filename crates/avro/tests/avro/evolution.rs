@@ -8,9 +8,10 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 use millrace_avro::{AvroCodec, Catalogue, CatalogueError, LearnError, SchemaId};
-use millrace_eventsourcing::{Codec, DecodeError};
+use millrace_eventsourcing::{Codec, DecodeError, HandledId};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const V1: &str = r#"{"type": "record", "name": "Event", "namespace": "test.v1", "fields": [
@@ -241,6 +242,132 @@ fn a_schema_that_cannot_be_read_at_all_is_refused_with_the_reason() {
             .to_string()
             .ends_with("version: long cannot be read as int"),
         "{source}"
+    );
+}
+
+const EMPTY: &str = r#"{"type": "record", "name": "Defaults", "fields": []}"#;
+
+const DEFAULTS: &str = r#"{"type": "record", "name": "Defaults", "fields": [
+    {"name": "yes", "type": "boolean", "default": true},
+    {"name": "int", "type": "int", "default": -7},
+    {"name": "long", "type": "long", "default": 9223372036854775807},
+    {"name": "float", "type": "float", "default": 0.1},
+    {"name": "double", "type": "double", "default": 3},
+    {"name": "text", "type": "string", "default": "zwölf"},
+    {"name": "kind", "type": {"type": "enum", "name": "Kind", "symbols": ["OLD", "NEW"]},
+        "default": "NEW"},
+    {"name": "list", "type": {"type": "array", "items": {"type": "map", "values": "long"}},
+        "default": [{"a": 1}, {}]},
+    {"name": "nested", "type": {"type": "record", "name": "Nested", "fields": [
+        {"name": "given", "type": "long"},
+        {"name": "left", "type": ["null", "string"], "default": null}]},
+        "default": {"given": 5}}
+]}"#;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Defaults {
+    yes: bool,
+    int: i32,
+    long: i64,
+    float: f32,
+    double: f64,
+    text: String,
+    kind: Kind,
+    list: Vec<BTreeMap<String, i64>>,
+    nested: Nested,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Nested {
+    given: i64,
+    left: Option<String>,
+}
+
+/// A record of the first version without any bytes, read as the second.
+fn read_as<T: Serialize + DeserializeOwned>(first: &str, second: &str) -> T {
+    let mut catalogue = Catalogue::new();
+    catalogue.publish("s", &[first, second]).unwrap();
+    let codec = AvroCodec::<T>::new("s", &catalogue).unwrap();
+    let id = catalogue.version("s", "1").unwrap().id;
+    let record = [&[0][..], &id.get().to_be_bytes()].concat();
+    codec.decode(&record).unwrap()
+}
+
+#[test]
+fn every_type_can_have_a_default() {
+    assert_eq!(
+        read_as::<Defaults>(EMPTY, DEFAULTS),
+        Defaults {
+            yes: true,
+            int: -7,
+            long: i64::MAX,
+            float: 0.1,
+            double: 3.0,
+            text: "zwölf".to_owned(),
+            kind: Kind::New,
+            list: vec![[("a".to_owned(), 1)].into(), BTreeMap::new()],
+            nested: Nested {
+                given: 5,
+                left: None
+            },
+        }
+    );
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Raw {
+    bytes: HandledId,
+    fixed: HandledId,
+}
+
+#[test]
+fn defaults_of_bytes_are_text_with_one_character_each() {
+    let text = "\\u0000\\u00ff34567890abcdef";
+    let raw = r#"{"type": "record", "name": "Defaults", "fields": [
+        {"name": "bytes", "type": "bytes", "default": "TEXT"},
+        {"name": "fixed", "type": {"type": "fixed", "name": "F", "size": 16}, "default": "TEXT"}
+    ]}"#;
+    let id = HandledId(*b"\x00\xff34567890abcdef");
+    assert_eq!(
+        read_as::<Raw>(EMPTY, &raw.replace("TEXT", text)),
+        Raw {
+            bytes: id,
+            fixed: id
+        }
+    );
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Filled {
+    first: (),
+    second: Option<i64>,
+}
+
+#[test]
+fn of_two_fields_with_one_alias_the_first_is_filled() {
+    let written = r#"{"type": "record", "name": "Defaults", "fields": [
+        {"name": "given", "type": "null"}]}"#;
+    let read = r#"{"type": "record", "name": "Defaults", "fields": [
+        {"name": "first", "aliases": ["given"], "type": "null"},
+        {"name": "second", "aliases": ["given"], "type": ["long", "null"], "default": 8}]}"#;
+    assert_eq!(
+        read_as::<Filled>(written, read),
+        Filled {
+            first: (),
+            second: Some(8)
+        }
+    );
+}
+
+#[test]
+fn types_that_differ_only_in_their_namespaces_are_refused() {
+    let twice = r#"{"type": "record", "name": "test.Event", "fields": [
+        {"name": "one", "type": {"type": "record", "name": "a.R", "fields": []}},
+        {"name": "two", "type": {"type": "record", "name": "b.R", "fields": []}}]}"#;
+    let error = codec(&[V2]).learn(SchemaId::new(1), twice).unwrap_err();
+    assert!(
+        error.to_string().contains("two types are called R"),
+        "{error}"
     );
 }
 

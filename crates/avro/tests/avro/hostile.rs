@@ -108,6 +108,35 @@ fn an_array_of_a_billion_elements_costs_nothing() {
     }
 }
 
+#[test]
+fn an_array_of_a_billion_nothings_is_an_error() {
+    let nothings = |field: &str| {
+        format!(
+            r#"{{"type": "record", "name": "R", "fields": [{field}
+                {{"name": "nothings", "type": {{"type": "array", "items": "null"}}}}]}}"#
+        )
+    };
+    let older = nothings(r#"{"name": "gone", "type": "null"},"#);
+    let mut catalogue = Catalogue::new();
+    catalogue.publish("r", &[&older, &nothings("")]).unwrap();
+    let codec = AvroCodec::<Nothings>::new("r", &catalogue).unwrap();
+    let older = catalogue.version("r", "1").unwrap().id;
+    for id in [codec.id(), older] {
+        let header = [&[0][..], &id.get().to_be_bytes()].concat();
+        let none = codec.decode(&reframed(&header, &[0]));
+        assert_eq!(none, Ok(Nothings { nothings: vec![] }));
+        // 500 million, twice, as far as the count goes
+        let counts = [0x80, 0x94, 0xeb, 0xdc, 0x03].repeat(2);
+        let body = [&counts[..], &[0]].concat();
+        assert_malformed(&codec.decode(&reframed(&header, &body)));
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Nothings {
+    nothings: Vec<()>,
+}
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Nested {
     inner: Option<Box<Nested>>,
