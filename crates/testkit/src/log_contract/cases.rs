@@ -1,0 +1,446 @@
+//! The promises, one by one.
+
+use millrace_runtime::log::{Answer, Ask, CommitFailure, Effect, GroupOffset, Log, LogRange, Tail};
+use millrace_runtime::outbox::{NewRecord, Outbox};
+
+use super::stage::{Bench, Fresh, Stage, add, fresh, one};
+
+/// One worker that owns everything and may commit.
+fn alone<B: Bench>(bench: &mut B, fresh: &Fresh, partitions: usize) -> Stage<B::Log> {
+    let mut stage = Stage::new();
+    stage.enter(bench.open(&fresh.group, &[fresh.input]));
+    stage.owns(0, partitions);
+    stage.renew(0);
+    stage
+}
+
+/// Records come in order, only after the start, from the offset given, headers included.
+///
+/// # Panics
+/// When they do not.
+pub fn records_come_in_order_after_the_start(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "order", 1);
+    let at = fresh.input.partition(0);
+    let mut outbox = Outbox::default();
+    for number in 0..5 {
+        add(&mut outbox, at, "k", &number.to_string());
+    }
+    outbox.push(NewRecord {
+        topic: fresh.input,
+        partition: 0,
+        key: None,
+        value: None,
+        headers: &[
+            ("h".to_owned(), Some(b"v".to_vec())),
+            ("n".to_owned(), None),
+        ],
+    });
+    bench.produce(&outbox);
+    let mut stage = alone(bench, &fresh, 1);
+    assert!(
+        stage.worker(0).records.is_empty(),
+        "records before the start"
+    );
+    stage.worker(0).log.act(Effect::Start(at, 2));
+    stage.until("four records", |workers| {
+        workers.iter().any(|w| w.records.len() == 4)
+    });
+    let records = &stage.worker(0).records;
+    let offsets: Vec<_> = records.iter().map(|record| record.offset).collect();
+    assert_eq!(offsets, [2, 3, 4, 5]);
+    assert_eq!(stage.worker(0).values(at), [b"2", b"3", b"4"]);
+    let Some(last) = stage.worker(0).records.pop() else {
+        panic!("no record")
+    };
+    assert_eq!((last.key, last.value), (None, None));
+    let headers = [
+        ("h".to_owned(), Some(b"v".to_vec())),
+        ("n".to_owned(), None),
+    ];
+    assert_eq!(last.headers, headers);
+}
+
+/// A paused partition delivers nothing until it is started again, from wherever it is told.
+///
+/// # Panics
+/// When it does.
+pub fn a_paused_partition_is_silent_and_can_be_started_anywhere(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "pause", 2);
+    let (left, right) = (fresh.input.partition(0), fresh.input.partition(1));
+    for number in 0..3 {
+        bench.produce(&one(left, "k", &format!("l{number}")));
+    }
+    let mut stage = alone(bench, &fresh, 2);
+    stage.worker(0).start_all(0);
+    stage.until("three records", |workers| {
+        workers.iter().any(|w| w.records.len() == 3)
+    });
+    stage.worker(0).log.act(Effect::Pause(left));
+    bench.produce(&one(left, "k", "l3"));
+    bench.produce(&one(right, "k", "r0"));
+    stage.until("a record of the other", |workers| {
+        workers
+            .iter()
+            .any(|worker| !worker.values(right).is_empty())
+    });
+    assert_eq!(stage.worker(0).values(left).len(), 3, "paused but read");
+    stage.worker(0).log.act(Effect::Start(left, 3));
+    stage.until("the next record", |workers| {
+        workers.iter().any(|worker| worker.values(left).len() == 4)
+    });
+    // Back, while it runs.
+    stage.worker(0).records.clear();
+    stage.worker(0).log.act(Effect::Start(left, 1));
+    stage.until("records from before", |workers| {
+        workers.iter().any(|worker| worker.values(left).len() == 3)
+    });
+    assert_eq!(stage.worker(0).values(left), [b"l1", b"l2", b"l3"]);
+}
+
+/// Everything of a commit becomes visible, group offsets included, and again for the next one.
+///
+/// # Panics
+/// When something is missing.
+pub fn a_commit_makes_everything_visible(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "commit", 2);
+    let mut stage = alone(bench, &fresh, 2);
+    for round in 0..3_i64 {
+        let mut parts = Vec::new();
+        for number in 0..2 {
+            let records = one(fresh.output.partition(number), "k", &round.to_string());
+            parts.push(
+                stage
+                    .worker(0)
+                    .part(fresh.input.partition(number), round + 1, records),
+            );
+        }
+        assert_eq!(stage.commit(0, parts), Ok(()));
+    }
+    let inputs = vec![fresh.input.partition(0), fresh.input.partition(1)];
+    let stored = |source| GroupOffset {
+        source,
+        next_offset: 3,
+        metadata: String::new(),
+    };
+    let expected = inputs.iter().copied().map(stored).collect();
+    assert_eq!(
+        stage.ask(0, &Ask::GroupOffsets(inputs)),
+        Answer::GroupOffsets(expected)
+    );
+    let reader = stage.enter(bench.open(&bench_group(&fresh, "reader"), &[fresh.output]));
+    stage.owns(reader, 2);
+    stage.worker(reader).start_all(0);
+    stage.until("six records", |workers| {
+        workers.iter().any(|w| w.records.len() == 6)
+    });
+    for number in 0..2 {
+        let values = stage.worker(reader).values(fresh.output.partition(number));
+        assert_eq!(values, [b"0", b"1", b"2"]);
+    }
+}
+
+fn bench_group(fresh: &Fresh, name: &str) -> String {
+    format!("{}.{name}", fresh.group)
+}
+
+/// Nothing of a commit is sent when one of its parts is from an earlier assignment.
+///
+/// # Panics
+/// When something is.
+pub fn a_stale_part_stops_the_whole_commit(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "stale", 2);
+    let mut stage = alone(bench, &fresh, 2);
+    let (good, bad) = (fresh.input.partition(0), fresh.input.partition(1));
+    let mut parts = Vec::new();
+    for source in [good, bad] {
+        let to = fresh.output.partition(source.partition);
+        parts.push(stage.worker(0).part(source, 1, one(to, "k", "v")));
+    }
+    if let Some(part) = parts.last_mut() {
+        part.epoch.0 += 1_000;
+    }
+    assert_eq!(stage.commit(0, parts), Err(CommitFailure::Stale(vec![bad])));
+    let ranges = stage.ask(0, &Ask::Ranges(vec![fresh.output.partition(0)]));
+    let empty = LogRange {
+        source: fresh.output.partition(0),
+        first: 0,
+        end: 0,
+    };
+    assert_eq!(ranges, Answer::Ranges(vec![empty]));
+}
+
+/// A partition moves when its owner lets go, not before; what the former owner sends after that is
+/// not sent, and what the new one sends is.
+///
+/// # Panics
+/// When it is not so.
+pub fn a_partition_moves_when_it_is_released(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "move", 2);
+    let mut stage = alone(bench, &fresh, 2);
+    let second = stage.enter(bench.open(&fresh.group, &[fresh.input]));
+    stage.until("a revocation", |workers| {
+        workers.iter().any(|w| !w.revoking.is_empty())
+    });
+    let Some(moved) = stage.worker(0).revoking.first().copied() else {
+        panic!("nothing moves")
+    };
+    let to = fresh.output.partition(moved.partition);
+    // Still ours: the group waits for us.
+    let part = stage.worker(0).part(moved, 1, one(to, "k", "before"));
+    let late = stage.worker(0).part(moved, 2, one(to, "k", "late"));
+    assert_eq!(stage.commit(0, vec![part]), Ok(()));
+    assert!(
+        stage.worker(second).owned.is_empty(),
+        "moved before it was released"
+    );
+    stage.worker(0).release();
+    stage.until("the new owner", |workers| {
+        workers
+            .get(second)
+            .is_some_and(|worker| worker.owned.contains_key(&moved))
+    });
+    assert_eq!(
+        stage.commit(0, vec![late]),
+        Err(CommitFailure::Stale(vec![moved]))
+    );
+    stage.renew(second);
+    let part = stage.worker(second).part(moved, 2, one(to, "k", "after"));
+    assert_eq!(stage.commit(second, vec![part]), Ok(()));
+    let Answer::Ranges(ranges) = stage.ask(0, &Ask::Ranges(vec![to])) else {
+        panic!("no ranges")
+    };
+    // Two records and two markers.
+    assert_eq!(ranges.first().map(|range| range.end), Some(4));
+}
+
+/// A worker that leaves is replaced at once.
+///
+/// # Panics
+/// When it is not.
+pub fn who_leaves_is_replaced_at_once(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "leave", 2);
+    let mut stage = alone(bench, &fresh, 2);
+    stage.enter(bench.open(&fresh.group, &[fresh.input]));
+    stage.until("a revocation", |workers| {
+        workers.iter().any(|w| !w.revoking.is_empty())
+    });
+    stage.worker(0).release();
+    stage.owns(1, 1);
+    drop(stage.workers.remove(0));
+    stage.owns(0, 2);
+}
+
+/// Fencing a producer ends what it left open, so that readers go on.
+///
+/// # Panics
+/// When they do not.
+pub fn fencing_ends_an_open_transaction(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "fence", 1);
+    let at = fresh.input.partition(0);
+    let foreign = bench.fresh("foreign");
+    bench.leave_open(&foreign, &one(at, "k", "never"));
+    bench.produce(&one(at, "k", "behind"));
+    let mut stage = alone(bench, &fresh, 1);
+    stage.worker(0).start_all(0);
+    let fenced = stage.ask(0, &Ask::Fence(vec![foreign]));
+    assert_eq!(fenced, Answer::Fenced);
+    stage.until("the record behind", |workers| {
+        workers.iter().any(|w| !w.records.is_empty())
+    });
+    assert_eq!(stage.worker(0).values(at), [b"behind"]);
+}
+
+/// Tails name the last committed value under the key and the open ones, whatever else is there.
+///
+/// # Panics
+/// When they do not.
+pub fn tails_tell_committed_from_open(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "tails", 3);
+    let [empty, plain, held] = [0, 1, 2].map(|number| fresh.output.partition(number));
+    for at in [plain, held] {
+        bench.transact(&one(at, "task", "old"), true);
+        bench.transact(&one(at, "task", "last"), true);
+        bench.transact(&one(at, "task", "aborted"), false);
+        bench.transact(&one(at, "other", "other"), true);
+    }
+    let foreign = bench.fresh("foreign");
+    let mut open = one(held, "other", "other");
+    add(&mut open, held, "task", "open");
+    bench.leave_open(&foreign, &open);
+    let mut stage = alone(bench, &fresh, 3);
+    let key = b"task".to_vec();
+    let asked = [held, empty, plain].map(|at| (at, key.clone())).to_vec();
+    let tail = |source, committed: Option<&str>, open: &[&str]| Tail {
+        source,
+        committed: committed.map(|value| value.as_bytes().to_vec()),
+        open: open.iter().map(|value| value.as_bytes().to_vec()).collect(),
+    };
+    let expected = vec![
+        tail(held, Some("last"), &["open"]),
+        tail(empty, None, &[]),
+        tail(plain, Some("last"), &[]),
+    ];
+    assert_eq!(stage.ask(0, &Ask::Tails(asked)), Answer::Tails(expected));
+    stage.ask(0, &Ask::Fence(vec![foreign]));
+}
+
+/// A restore delivers what is committed below the target, in order, and nothing else; markers at
+/// the end and empty partitions do not keep it waiting.
+///
+/// # Panics
+/// When it does not.
+pub fn a_restore_ends_at_its_target_over_markers(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "restore", 3);
+    let [empty, full, aborted] = [0, 1, 2].map(|number| fresh.output.partition(number));
+    for number in 0..3 {
+        bench.transact(&one(full, &format!("k{number}"), "v"), true);
+    }
+    bench.transact(&one(full, "k1", "aborted"), false);
+    bench.transact(&one(aborted, "k", "aborted"), false);
+    let mut stage = alone(bench, &fresh, 3);
+    let asked = Ask::Ranges(vec![empty, full, aborted]);
+    let Answer::Ranges(ranges) = stage.ask(0, &asked) else {
+        panic!("no ranges")
+    };
+    let targets: Vec<_> = ranges
+        .iter()
+        .map(|range| (range.source, range.end))
+        .collect();
+    assert_eq!(targets, [(empty, 0), (full, 8), (aborted, 2)]);
+    // What comes later is not below the target.
+    bench.transact(&one(full, "k9", "later"), true);
+    assert_eq!(stage.ask(0, &Ask::Restore(targets)), Answer::RestoreDone);
+    let restored = &stage.worker(0).restored;
+    let keys = |at| -> Vec<_> {
+        let changes = restored.get(&at).map(Vec::as_slice).unwrap_or_default();
+        changes
+            .iter()
+            .map(|change| String::from_utf8_lossy(&change.key).into_owned())
+            .collect()
+    };
+    assert_eq!(keys(full), ["k0", "k1", "k2"]);
+    assert!(keys(empty).is_empty() && keys(aborted).is_empty());
+}
+
+/// Positions move over markers and what was aborted, up to the first committed record or the
+/// stable end.
+///
+/// # Panics
+/// When they do not.
+pub fn positions_advance_over_markers_only(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "advance", 3);
+    let [empty, marked, followed] = [0, 1, 2].map(|number| fresh.input.partition(number));
+    bench.transact(&one(marked, "k", "v"), true);
+    bench.transact(&one(marked, "k", "v"), false);
+    bench.transact(&one(followed, "k", "v"), true);
+    bench.transact(&one(followed, "k", "v"), true);
+    let mut stage = alone(bench, &fresh, 3);
+    let asked = vec![(followed, 1), (marked, 1), (empty, 0)];
+    let advanced = vec![(followed, 2), (marked, 4), (empty, 0)];
+    assert_eq!(
+        stage.ask(0, &Ask::Advance(asked)),
+        Answer::Advanced(advanced)
+    );
+}
+
+/// Offsets stored without a transaction come back with what was kept beside them.
+///
+/// # Panics
+/// When they do not.
+pub fn stored_offsets_keep_their_metadata(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "offsets", 2);
+    let mut stage = Stage::new();
+    stage.enter(bench.open(&fresh.group, &[fresh.input]));
+    stage.owns(0, 2);
+    let offset = GroupOffset {
+        source: fresh.input.partition(1),
+        next_offset: 7,
+        metadata: "42 é".to_owned(),
+    };
+    stage
+        .worker(0)
+        .log
+        .act(Effect::CommitOffsets(vec![offset.clone()]));
+    stage.until("stored offsets", |workers| {
+        workers.iter().any(|w| !w.stored.is_empty())
+    });
+    assert_eq!(stage.worker(0).stored, [Ok(())]);
+    let asked = vec![fresh.input.partition(0), fresh.input.partition(1)];
+    let answer = stage.ask(0, &Ask::GroupOffsets(asked));
+    assert_eq!(answer, Answer::GroupOffsets(vec![offset]));
+}
+
+/// What is published is there when it is said to be.
+///
+/// # Panics
+/// When it is not.
+pub fn published_records_are_there(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "publish", 1);
+    let mut stage = Stage::new();
+    stage.enter(bench.open(&fresh.group, &[fresh.input]));
+    stage.owns(0, 1);
+    let at = fresh.input.partition(0);
+    for round in 1..3 {
+        stage
+            .worker(0)
+            .log
+            .act(Effect::Publish(one(at, "k", &round.to_string())));
+        stage.until("published", |workers| {
+            workers.iter().any(|w| w.published.len() == round)
+        });
+    }
+    assert_eq!(stage.worker(0).published, [Ok(()), Ok(())]);
+    stage.worker(0).start_all(0);
+    stage.until("both records", |workers| {
+        workers.iter().any(|w| w.records.len() == 2)
+    });
+    assert_eq!(stage.worker(0).values(at), [b"1", b"2"]);
+}
+
+/// A new producer takes the place of the old one, under another id, and commits go on.
+///
+/// # Panics
+/// When they do not.
+pub fn commits_go_on_after_a_renewal(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "renew", 1);
+    let at = fresh.input.partition(0);
+    let to = fresh.output.partition(0);
+    let mut stage = Stage::new();
+    stage.enter(bench.open(&fresh.group, &[fresh.input]));
+    stage.owns(0, 1);
+    let first = stage.renew(0);
+    let part = stage.worker(0).part(at, 1, one(to, "k", "1"));
+    assert_eq!(stage.commit(0, vec![part]), Ok(()));
+    let second = stage.renew(0);
+    assert_ne!(first, second);
+    let part = stage.worker(0).part(at, 2, one(to, "k", "2"));
+    assert_eq!(stage.commit(0, vec![part]), Ok(()));
+}
+
+/// A worker whose producer was fenced is told so, and can go on with a new one.
+///
+/// # Panics
+/// When it is not.
+pub fn a_fenced_producer_says_so_and_a_new_one_goes_on(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "fenced", 1);
+    let at = fresh.input.partition(0);
+    let to = fresh.output.partition(0);
+    let mut stage = Stage::new();
+    stage.enter(bench.open(&fresh.group, &[fresh.input]));
+    stage.owns(0, 1);
+    let id = stage.renew(0);
+    assert_eq!(stage.ask(0, &Ask::Fence(vec![id])), Answer::Fenced);
+    let part = stage.worker(0).part(at, 1, one(to, "k", "fenced"));
+    let ended = stage.commit(0, vec![part]);
+    assert!(matches!(ended, Err(CommitFailure::Fenced(_))), "{ended:?}");
+    stage.renew(0);
+    let part = stage.worker(0).part(at, 1, one(to, "k", "new"));
+    assert_eq!(stage.commit(0, vec![part]), Ok(()));
+    let reader = stage.enter(bench.open(&bench_group(&fresh, "reader"), &[fresh.output]));
+    stage.owns(reader, 1);
+    stage.worker(reader).start_all(0);
+    stage.until("a record", |workers| {
+        workers.iter().any(|w| !w.records.is_empty())
+    });
+    assert_eq!(stage.worker(reader).values(to), [b"new"]);
+}
