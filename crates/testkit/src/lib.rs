@@ -3,5 +3,8 @@
 mod given;
 pub mod log_contract;
 pub mod memory_log;
+mod memory_store;
+pub mod store_contract;
 
 pub use given::{Given, When, given};
+pub use memory_store::{MemoryStore, Snapshot, Unacknowledged};
