@@ -127,6 +127,8 @@ impl Clients {
     fn producer(&self) -> ClientConfig {
         let mut producer = ClientConfig::new();
         producer
+            // A batch is complete when it is sent: waiting for more only delays the commit.
+            .set("linger.ms", "0")
             .set("queue.buffering.max.messages", PRODUCER_RECORDS_MAX)
             .set("queue.buffering.max.kbytes", PRODUCER_KIB_MAX)
             .set("retry.backoff.ms", RETRY_BACKOFF_MS)
@@ -137,7 +139,6 @@ impl Clients {
         producer
             .set("client.id", &self.name)
             .set("acks", "all")
-            .set("linger.ms", "0")
             .set("delivery.report.only.error", "true");
         producer
     }
