@@ -8,7 +8,9 @@ mod app;
 mod check_config;
 mod hash_password;
 mod list;
+mod migrate;
 mod options;
+mod query;
 mod run;
 mod schemas;
 
@@ -18,10 +20,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub(crate) use app::{App, UsageError};
+pub(crate) use app::{App, UsageError, block_on};
 
 use crate::registry::{DuplicateError, Registry};
-use crate::settings::{Settings, SettingsError, Sources};
+use crate::settings::{LogSettings, Settings, SettingsError, Sources};
+use crate::telemetry;
 
 /// Event sourcing and CQRS on Kafka.
 #[derive(Debug, Parser)]
@@ -43,19 +46,34 @@ enum Command {
     HashPassword,
     /// Contexts with their command types, events and projections
     List,
+    /// Make the read tables, or add what has been added to them
+    Migrate,
+    /// Show rows of a read table
+    Query(query::Args),
     /// Run workers until told to stop
-    Run,
+    Run(run::Args),
     /// Check published schemas
     Schemas(schemas::Args),
 }
 
 impl Command {
-    fn run(self, app: &App) -> anyhow::Result<Exit> {
+    /// Commands that end soon have results to show; log lines would only stand between them.
+    fn log_settings(&self, settings: &Settings) -> LogSettings {
+        let mut log = settings.log.clone();
+        if !matches!(self, Self::Run(_)) && !settings.is_given("log.level") {
+            "warn".clone_into(&mut log.level);
+        }
+        log
+    }
+
+    fn run(self, app: App) -> anyhow::Result<Exit> {
         match self {
-            Self::CheckConfig(args) => check_config::run(app, &args),
-            Self::HashPassword => hash_password::run(app),
-            Self::List => list::run(app),
-            Self::Run => run::run(app),
+            Self::CheckConfig(args) => check_config::run(&app, &args),
+            Self::HashPassword => hash_password::run(&app),
+            Self::List => list::run(&app),
+            Self::Migrate => migrate::run(&app),
+            Self::Query(args) => query::run(&app, &args),
+            Self::Run(args) => run::run(app, args),
             Self::Schemas(args) => schemas::run(args),
         }
     }
@@ -114,8 +132,9 @@ fn start(
     };
     registry.check()?;
     let settings = Settings::load(&sources, &registry.names())?;
+    telemetry::start_log(&cli.command.log_settings(&settings))?;
     let app = App::new(registry, settings);
-    cli.command.run(&app).map(ExitCode::from)
+    cli.command.run(app).map(ExitCode::from)
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {

@@ -13,12 +13,17 @@
 //! }
 //! ```
 
+mod board;
 mod cli;
 mod contexts;
+mod http;
 mod password;
-pub mod registry;
-pub mod settings;
+mod registry;
+mod run;
+mod settings;
+mod telemetry;
+mod time;
 
 pub use cli::main;
 pub use contexts::contexts;
-pub use registry::{Context, Registry};
+pub use registry::{Context, DuplicateError, Registry};

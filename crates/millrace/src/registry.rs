@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod check;
+mod codecs;
 mod projection;
 mod reader;
 
@@ -9,11 +10,13 @@ use std::sync::Arc;
 
 use millrace_avro::{Catalogue, CatalogueError};
 use millrace_eventsourcing::{Aggregate, Projection};
+use millrace_runtime::store::ContextTables;
 
-pub use aggregate::AggregateEntry;
+pub(crate) use aggregate::AggregateEntry;
 pub use check::DuplicateError;
-pub use projection::ProjectionEntry;
-pub use reader::{Fold, Reader};
+pub(crate) use codecs::codecs;
+pub(crate) use projection::ProjectionEntry;
+pub(crate) use reader::{Fold, Reader};
 
 use crate::settings::Names;
 
@@ -32,17 +35,19 @@ impl Registry {
     }
 
     /// All contexts, in order of registration.
-    pub fn contexts(&self) -> &[Context] {
+    pub(crate) fn contexts(&self) -> &[Context] {
         &self.contexts
     }
 
     /// All aggregates of all contexts.
-    pub fn aggregates(&self) -> impl Iterator<Item = &Arc<dyn AggregateEntry>> {
+    pub(crate) fn aggregates(&self) -> impl Iterator<Item = &Arc<dyn AggregateEntry>> {
         self.contexts.iter().flat_map(|context| &context.aggregates)
     }
 
     /// All projections of all contexts, each with its context's name.
-    pub fn projections(&self) -> impl Iterator<Item = (&'static str, &Arc<dyn ProjectionEntry>)> {
+    pub(crate) fn projections(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &Arc<dyn ProjectionEntry>)> {
         self.contexts.iter().flat_map(|context| {
             context
                 .projections
@@ -52,15 +57,15 @@ impl Registry {
     }
 
     /// The aggregate called `<context>.<aggregate>`.
-    pub fn aggregate(&self, name: &str) -> Option<&Arc<dyn AggregateEntry>> {
+    pub(crate) fn aggregate(&self, name: &str) -> Option<&Arc<dyn AggregateEntry>> {
         self.aggregates().find(|aggregate| aggregate.name() == name)
     }
 
-    /// The published schemas of all aggregates.
+    /// The schemas of all aggregates, with their published history.
     ///
     /// # Errors
     /// When one of them is wrong, or two have one id.
-    pub fn catalogue(&self) -> Result<Catalogue, CatalogueError> {
+    pub(crate) fn catalogue(&self) -> Result<Catalogue, CatalogueError> {
         let mut catalogue = Catalogue::new();
         for aggregate in self.aggregates() {
             catalogue.publish_aggregate(aggregate.name(), &aggregate.schemas())?;
@@ -68,8 +73,26 @@ impl Registry {
         Ok(catalogue)
     }
 
+    /// The read tables of all contexts.
+    pub(crate) fn tables(&self) -> Vec<ContextTables> {
+        let tables = |context: &Context| {
+            let projections = context.projections.iter();
+            projections
+                .flat_map(|projection| projection.tables())
+                .copied()
+                .collect()
+        };
+        let contexts = self.contexts.iter();
+        contexts
+            .map(|each| ContextTables {
+                context: each.name,
+                tables: tables(each),
+            })
+            .collect()
+    }
+
     /// The names that settings may mention.
-    pub fn names(&self) -> Names {
+    pub(crate) fn names(&self) -> Names {
         let mut names = Names::default();
         for aggregate in self.aggregates() {
             names
@@ -89,7 +112,7 @@ impl Registry {
 }
 
 /// The consumer group of a projection. Persisted.
-pub fn group_of_projection(context: &str, projection: &str) -> String {
+pub(crate) fn group_of_projection(context: &str, projection: &str) -> String {
     format!("{context}.projection.{projection}")
 }
 
@@ -126,17 +149,17 @@ impl Context {
     }
 
     /// Its name.
-    pub const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         self.name
     }
 
     /// Its aggregates.
-    pub fn aggregates(&self) -> &[Arc<dyn AggregateEntry>] {
+    pub(crate) fn aggregates(&self) -> &[Arc<dyn AggregateEntry>] {
         &self.aggregates
     }
 
     /// Its projections.
-    pub fn projections(&self) -> &[Arc<dyn ProjectionEntry>] {
+    pub(crate) fn projections(&self) -> &[Arc<dyn ProjectionEntry>] {
         &self.projections
     }
 }

@@ -7,22 +7,25 @@ mod declared;
 mod parse;
 mod show;
 mod source;
+mod typed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use declared::Setting;
-pub use show::{defaults as show_defaults, effective as show_effective};
+use millrace_runtime::clock::SystemClock;
+pub(crate) use show::{defaults as show_defaults, effective as show_effective};
 use source::Given;
-pub use source::Origin;
+pub(crate) use source::Origin;
 
 /// What every variable of the environment that is ours begins with.
-pub const ENVIRONMENT_PREFIX: &str = "MILLRACE_";
+pub(crate) const ENVIRONMENT_PREFIX: &str = "MILLRACE_";
 /// The file that is read when none is named, if it is there.
-pub const DEFAULT_FILE: &str = "millrace.toml";
+pub(crate) const DEFAULT_FILE: &str = "millrace.toml";
 
 const KAFKA_PROPERTIES: &str = "kafka.properties.";
 const START: &str = ".start";
@@ -30,37 +33,37 @@ const START_WORDS: [(&str, Start); 2] = [("beginning", Start::Beginning), ("end"
 
 /// All settings, each as its component takes it.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `backend`
-    pub backend: Backend,
+    pub(crate) backend: Backend,
     /// `data-dir`
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// `instance`; never empty.
-    pub instance: String,
+    pub(crate) instance: String,
     /// `partitions`
-    pub partitions: i32,
+    pub(crate) partitions: i32,
     /// `replication-factor`
-    pub replication_factor: i32,
+    pub(crate) replication_factor: i32,
     /// `workers`
-    pub workers: usize,
+    pub(crate) workers: usize,
     /// `accept-gap`
-    pub accept_gap: Vec<String>,
+    pub(crate) accept_gap: Vec<String>,
     /// `dedupe.window`
-    pub dedupe_window: usize,
+    pub(crate) dedupe_window: usize,
     /// `schema-registry.url`
-    pub schema_registry_url: Option<String>,
+    pub(crate) schema_registry_url: Option<String>,
     /// `http.…`
-    pub http: HttpSettings,
+    pub(crate) http: HttpSettings,
     /// `log.…`
-    pub log: LogSettings,
+    pub(crate) log: LogSettings,
     /// `kafka.…`
-    pub kafka: KafkaSettings,
+    pub(crate) kafka: KafkaSettings,
     /// `scylla.…`
-    pub scylla: ScyllaSettings,
+    pub(crate) scylla: ScyllaSettings,
     /// `smtp.…`
-    pub smtp: SmtpSettings,
+    pub(crate) smtp: SmtpSettings,
     /// `bonus.…`
-    pub bonus: BonusSettings,
+    pub(crate) bonus: BonusSettings,
     /// `projection.<name>.start` and the like, by what stands before `.start`.
     starts: BTreeMap<String, Start>,
     given: BTreeMap<String, (String, Origin)>,
@@ -68,7 +71,7 @@ pub struct Settings {
 
 /// Where records and rows are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Backend {
+pub(crate) enum Backend {
     /// In one file.
     #[default]
     Embedded,
@@ -78,7 +81,7 @@ pub enum Backend {
 
 /// Where a consumer group without a position begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub(crate) enum Start {
     /// At the first record.
     Beginning,
     /// Behind the last record.
@@ -87,16 +90,16 @@ pub enum Start {
 
 /// Of the HTTP server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HttpSettings {
+pub(crate) struct HttpSettings {
     /// Where it listens.
-    pub listen: Listen,
+    pub(crate) listen: Listen,
     /// Whether somebody asked for that address; if not, another port will do.
-    pub is_listen_given: bool,
+    pub(crate) is_listen_given: bool,
 }
 
 /// Where to listen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Listen {
+pub(crate) enum Listen {
     /// Nowhere.
     #[default]
     Off,
@@ -106,16 +109,16 @@ pub enum Listen {
 
 /// Of log lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LogSettings {
+pub(crate) struct LogSettings {
     /// Their form.
-    pub format: LogFormat,
+    pub(crate) format: LogFormat,
     /// The least severe ones that are shown.
-    pub level: String,
+    pub(crate) level: String,
 }
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people.
     #[default]
     Text,
@@ -125,32 +128,32 @@ pub enum LogFormat {
 
 /// Of the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KafkaSettings {
+pub(crate) struct KafkaSettings {
     /// Brokers to ask first.
-    pub brokers: Vec<String>,
+    pub(crate) brokers: Vec<String>,
     /// After which silence a member of a group counts as gone.
-    pub session_timeout: Duration,
+    pub(crate) session_timeout: Duration,
     /// After which silence a transaction is ended.
-    pub transaction_timeout: Duration,
+    pub(crate) transaction_timeout: Duration,
     /// Passed through to the client.
-    pub properties: BTreeMap<String, String>,
+    pub(crate) properties: BTreeMap<String, String>,
 }
 
 /// Of the CQL store.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct ScyllaSettings {
+pub(crate) struct ScyllaSettings {
     /// Nodes to ask first.
-    pub nodes: Vec<String>,
+    pub(crate) nodes: Vec<String>,
     /// Role to log in as; none when empty.
-    pub user: String,
+    pub(crate) user: String,
     /// Its password.
-    pub password: String,
+    pub(crate) password: String,
     /// Replicas in each data centre.
-    pub replication_factor: u16,
+    pub(crate) replication_factor: u16,
     /// Consistency level, in kebab case.
-    pub consistency: String,
+    pub(crate) consistency: String,
     /// Age at which an acknowledged row survives the crash of its node.
-    pub durable_after: Duration,
+    pub(crate) durable_after: Duration,
 }
 
 impl fmt::Debug for ScyllaSettings {
@@ -165,11 +168,11 @@ impl fmt::Debug for ScyllaSettings {
 
 /// Of outgoing mail.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct SmtpSettings {
+pub(crate) struct SmtpSettings {
     /// The mail server, password included.
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Sender of mails.
-    pub from: String,
+    pub(crate) from: String,
 }
 
 impl fmt::Debug for SmtpSettings {
@@ -183,44 +186,44 @@ impl fmt::Debug for SmtpSettings {
 
 /// Of the bonus policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BonusSettings {
+pub(crate) struct BonusSettings {
     /// Who gets it.
-    pub account: String,
+    pub(crate) account: String,
     /// Which part of a deposit it is.
-    pub divisor: i64,
+    pub(crate) divisor: i64,
     /// From which balance on there is none.
-    pub cap: i64,
+    pub(crate) cap: i64,
 }
 
 /// Names that occur in settings but are only known to the registry.
 #[derive(Debug, Clone, Default)]
-pub struct Names {
+pub(crate) struct Names {
     /// `projection.<name>`, `policy.<name>`, `reactor.<name>` of all that are registered.
-    pub consumers: BTreeSet<String>,
+    pub(crate) consumers: BTreeSet<String>,
     /// All consumer groups.
-    pub groups: BTreeSet<String>,
+    pub(crate) groups: BTreeSet<String>,
 }
 
 /// Where settings are looked for.
 #[derive(Debug, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// The file that the command line names.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// Variables of the environment, others included.
-    pub environment: Vec<(OsString, OsString)>,
+    pub(crate) environment: Vec<(OsString, OsString)>,
     /// `KEY=VALUE` of the command line, in order.
-    pub options: Vec<String>,
+    pub(crate) options: Vec<String>,
 }
 
 /// One thing that is wrong with one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The setting's key, or the variable's name where there is no such key.
-    pub key: String,
+    pub(crate) key: String,
     /// Where it was given.
-    pub origin: Option<Origin>,
+    pub(crate) origin: Option<Origin>,
     /// What is wrong; never the value of a secret.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl Problem {
@@ -248,14 +251,14 @@ impl fmt::Display for Problem {
 /// Everything that is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("wrong settings: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct SettingsError(pub Vec<Problem>);
+pub(crate) struct SettingsError(pub(crate) Vec<Problem>);
 
 impl Settings {
     /// Reads all sources.
     ///
     /// # Errors
     /// Everything that is wrong, each with its key and where it was given.
-    pub fn load(sources: &Sources, names: &Names) -> Result<Self, SettingsError> {
+    pub(crate) fn load(sources: &Sources, names: &Names) -> Result<Self, SettingsError> {
         let mut given = Vec::new();
         let mut problems = Vec::new();
         let environment = source::of_environment(sources.environment.iter().cloned(), |name| {
@@ -280,6 +283,9 @@ impl Settings {
             }
         }
         settings.complete();
+        if problems.is_empty() {
+            problems = settings.check_adapters(Arc::new(SystemClock::new()));
+        }
         if problems.is_empty() {
             Ok(settings)
         } else {
@@ -345,15 +351,20 @@ impl Settings {
     }
 
     fn complete(&mut self) {
-        self.http.is_listen_given = self.given.contains_key("http.listen");
+        self.http.is_listen_given = self.is_given("http.listen");
         if self.instance.is_empty() {
             self.instance = format!("{:08x}", fastrand::u32(..));
         }
     }
 
+    /// Whether some source gives a value for this key.
+    pub(crate) fn is_given(&self, key: &str) -> bool {
+        self.given.contains_key(key)
+    }
+
     /// Where a consumer begins that has no position yet; `consumer` is `projection.<name>` and the
     /// like.
-    pub fn start(&self, consumer: &str) -> Start {
+    pub(crate) fn start(&self, consumer: &str) -> Start {
         let default = default_start(consumer);
         self.starts.get(consumer).copied().unwrap_or(default)
     }

@@ -1,6 +1,13 @@
 //! What every command has at hand.
 
 use std::fmt;
+use std::sync::Arc;
+
+use anyhow::Context;
+use millrace_avro::Catalogue;
+use millrace_kafka::KafkaAccess;
+use millrace_runtime::clock::SystemClock;
+use millrace_scylla::ScyllaStore;
 
 use crate::registry::Registry;
 use crate::settings::{Backend, Settings};
@@ -17,6 +24,28 @@ impl App {
         Self { registry, settings }
     }
 
+    /// The read tables.
+    pub(crate) fn store(&self) -> anyhow::Result<ScyllaStore> {
+        Ok(self.settings.scylla.store(Arc::new(SystemClock::new()))?)
+    }
+
+    /// The log, for everything but workers.
+    pub(crate) fn log(&self) -> KafkaAccess {
+        self.settings.kafka.access()
+    }
+
+    /// The schemas, registered if there is a registry.
+    pub(crate) fn catalogue(&self) -> anyhow::Result<Catalogue> {
+        let catalogue = self
+            .registry
+            .catalogue()
+            .context("the schemas cannot be used")?;
+        let Some(url) = &self.settings.schema_registry_url else {
+            return Ok(catalogue);
+        };
+        Ok(catalogue.with_registry(&millrace_avro::Registry::new(url)?)?)
+    }
+
     /// Refuses backends that a command cannot use.
     pub(crate) fn require_kafka(&self) -> Result<(), UsageError> {
         match self.settings.backend {
@@ -26,6 +55,15 @@ impl App {
             )),
         }
     }
+}
+
+/// Waits for the end of something asynchronous, on a runtime made for it.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")?;
+    Ok(runtime.block_on(future))
 }
 
 /// The command line or the settings ask for something that makes no sense.

@@ -9,9 +9,10 @@ use millrace_avro::{Catalogue, CatalogueError};
 use millrace_eventsourcing::{Aggregate, Schemas, variant_names};
 
 use super::reader::{self, Reader};
+use crate::run::{End, Seat, work_on_commands};
 
 /// An aggregate that can be served.
-pub trait AggregateEntry: Debug + Send + Sync {
+pub(crate) trait AggregateEntry: Debug + Send + Sync {
     /// `<context>.<aggregate>`.
     fn name(&self) -> &'static str;
     /// Every name under which one of its commands is taken.
@@ -27,6 +28,8 @@ pub trait AggregateEntry: Debug + Send + Sync {
     /// # Errors
     /// When the catalogue lacks its schemas.
     fn reader(&self, catalogue: &Catalogue) -> Result<Box<dyn Reader>, CatalogueError>;
+    /// Decides its commands until it is time to stop.
+    fn work(&self, seat: Seat<'_>) -> End;
 }
 
 pub(super) fn entry<A: Aggregate>() -> Arc<dyn AggregateEntry> {
@@ -58,6 +61,10 @@ impl<A: Aggregate> AggregateEntry for Entry<A> {
 
     fn reader(&self, catalogue: &Catalogue) -> Result<Box<dyn Reader>, CatalogueError> {
         reader::open::<A>(catalogue)
+    }
+
+    fn work(&self, seat: Seat<'_>) -> End {
+        work_on_commands::<A>(seat)
     }
 }
 

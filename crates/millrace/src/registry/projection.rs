@@ -7,7 +7,7 @@ use std::sync::Arc;
 use millrace_eventsourcing::{Aggregate, Projection, Table};
 
 /// A projection that can be served.
-pub trait ProjectionEntry: Debug + Send + Sync {
+pub(crate) trait ProjectionEntry: Debug + Send + Sync {
     /// Its name, without its context.
     fn name(&self) -> &'static str;
     /// Its revision.

@@ -4,16 +4,20 @@ use std::fmt::Debug;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use millrace_avro::{AvroCodec, Catalogue, CatalogueError};
+use millrace_avro::{Catalogue, CatalogueError};
 use millrace_eventsourcing::{
-    Aggregate, Codec, CommandRecord, DecodeError, EventEnvelope, Handled, StateRecord, TaskRecord,
-    Timestamp, Version,
+    Aggregate, Codec, DecodeError, EventEnvelope, Handled, StateRecord, TaskRecord, Timestamp,
+    Version,
 };
+use millrace_runtime::decide::Codecs;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::codecs;
+use crate::time::time_text;
+
 /// Reads the records of one aggregate.
-pub trait Reader: Debug + Send + Sync {
+pub(crate) trait Reader: Debug + Send + Sync {
     /// A value of its commands topic, in either form; passwords are left out.
     ///
     /// # Errors
@@ -37,7 +41,7 @@ pub trait Reader: Debug + Send + Sync {
 }
 
 /// The state of one aggregate, event by event.
-pub trait Fold: Debug {
+pub(crate) trait Fold: Debug {
     /// Takes the next event in.
     ///
     /// # Errors
@@ -52,25 +56,16 @@ pub trait Fold: Debug {
 }
 
 pub(super) fn open<A: Aggregate>(catalogue: &Catalogue) -> Result<Box<dyn Reader>, CatalogueError> {
-    let subject = |kind: &str| Catalogue::subject(&format!("{}.{kind}", A::NAME));
-    Ok(Box::new(Codecs::<A> {
-        commands: AvroCodec::new(&subject("commands"), catalogue)?,
-        events: Arc::new(AvroCodec::new(&subject("events"), catalogue)?),
-        state: AvroCodec::new(&subject("state"), catalogue)?,
-    }))
+    Ok(Box::new(Records(codecs::<A>(catalogue)?)))
 }
 
 #[derive(Debug)]
-struct Codecs<A: Aggregate> {
-    commands: AvroCodec<CommandRecord<A::Command>>,
-    events: Arc<AvroCodec<EventEnvelope<A::Event>>>,
-    state: AvroCodec<StateRecord<A>>,
-}
+struct Records<A: Aggregate>(Codecs<A>);
 
-impl<A: Aggregate> Reader for Codecs<A> {
+impl<A: Aggregate> Reader for Records<A> {
     fn command(&self, value: &[u8]) -> Result<Value, DecodeError> {
         let mut command = if value.first() == Some(&0) {
-            let record = self.commands.decode(value)?;
+            let record = self.0.commands.decode(value)?;
             with_tagged_payload(&record)?
         } else {
             serde_json::from_slice(value)
@@ -81,13 +76,13 @@ impl<A: Aggregate> Reader for Codecs<A> {
     }
 
     fn event(&self, value: &[u8]) -> Result<Value, DecodeError> {
-        let mut event = with_tagged_payload(&self.events.decode(value)?)?;
+        let mut event = with_tagged_payload(&self.0.events.decode(value)?)?;
         write_times(&mut event, &["recorded_at", "created_at"]);
         Ok(event)
     }
 
     fn state(&self, value: &[u8]) -> Result<Value, DecodeError> {
-        match self.state.decode(value)? {
+        match self.0.state.decode(value)? {
             StateRecord::Snapshot(snapshot) => {
                 let recent: Vec<_> = snapshot.recent.iter().map(handled).collect();
                 let mut record = json!({
@@ -107,7 +102,7 @@ impl<A: Aggregate> Reader for Codecs<A> {
     }
 
     fn fold(&self) -> Box<dyn Fold> {
-        let events = Arc::clone(&self.events);
+        let events = Arc::clone(&self.0.events);
         Box::new(Folding::<A> {
             events,
             version: Version::NONE,
@@ -116,9 +111,8 @@ impl<A: Aggregate> Reader for Codecs<A> {
     }
 }
 
-#[derive(Debug)]
 struct Folding<A: Aggregate> {
-    events: Arc<AvroCodec<EventEnvelope<A::Event>>>,
+    events: Arc<dyn Codec<EventEnvelope<A::Event>>>,
     version: Version,
     state: Option<A>,
 }
@@ -137,6 +131,16 @@ impl<A: Aggregate> Fold for Folding<A> {
 
     fn state(&self) -> Value {
         to_json(&self.state).unwrap_or_default()
+    }
+}
+
+impl<A: Aggregate> Debug for Folding<A> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Folding")
+            .field("version", &self.version)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -183,16 +187,9 @@ fn write_times(record: &mut Value, fields: &[&str]) {
         if let Some(value) = record.get_mut(field)
             && let Some(micros) = value.as_i64()
         {
-            *value = time_text(Timestamp::from_micros(micros)).into();
+            *value = time_text(Timestamp::from_micros(micros), 6).into();
         }
     }
-}
-
-/// A point in time as RFC 3339 writes it, in UTC.
-fn time_text(time: Timestamp) -> String {
-    let micros = time.as_micros();
-    jiff::Timestamp::from_microsecond(micros)
-        .map_or_else(|_| format!("{micros} us"), |time| time.to_string())
 }
 
 /// Somebody may have sent a password in plain text; it is shown to nobody.

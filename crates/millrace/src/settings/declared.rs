@@ -125,17 +125,9 @@ pub(crate) const GENERAL: &[Setting] = &[
         |to, text| put(&mut to.http.listen, listen(text)),
     )
     .help("where health, metrics and schemas are served; the default gives way when it is taken"),
-    Setting::new(
-        "schema-registry.url",
-        "http or https URL",
-        "",
-        |to, text| {
-            put(
-                &mut to.schema_registry_url,
-                optional_url(text, &["http", "https"]),
-            )
-        },
-    )
+    Setting::new("schema-registry.url", "http URL", "", |to, text| {
+        put(&mut to.schema_registry_url, optional_url(text, &["http"]))
+    })
     .help("where schemas are registered; without it their ids come from their content"),
     Setting::new("log.format", "text or json", "text", |to, text| {
         let words = [("text", LogFormat::Text), ("json", LogFormat::Json)];

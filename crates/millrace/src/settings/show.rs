@@ -14,7 +14,7 @@ const SECRET_PARTS: [&str; 7] = [
 ];
 
 /// Every setting with its default, kind, and variable of the environment.
-pub fn defaults(names: &Names) -> String {
+pub(crate) fn defaults(names: &Names) -> String {
     let mut text = String::new();
     for setting in declared::all() {
         let Setting {
@@ -49,7 +49,7 @@ pub fn defaults(names: &Names) -> String {
 }
 
 /// Every setting as it holds, secrets left out, with the place that it comes from.
-pub fn effective(settings: &Settings, names: &Names) -> String {
+pub(crate) fn effective(settings: &Settings, names: &Names) -> String {
     let mut text = String::new();
     for setting in declared::all() {
         let default = if setting.key == "instance" {

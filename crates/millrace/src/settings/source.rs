@@ -19,7 +19,7 @@ pub(super) struct Given {
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// A line of a file.
     File(Arc<PathBuf>, usize),
     /// A variable of the environment.

@@ -169,6 +169,29 @@ fn a_value_that_another_replaces_is_checked_too() {
 }
 
 #[test]
+fn what_the_adapters_refuse_is_named_too() {
+    for (option, key) in [
+        (
+            "kafka.properties.enable.idempotence=false",
+            "kafka.properties.enable.idempotence",
+        ),
+        (
+            "kafka.properties.no.such.key=1",
+            "kafka.properties.no.such.key",
+        ),
+        ("scylla.password=hunter2", "scylla.user"),
+        (
+            "schema-registry.url=http://user:hunter2@host",
+            "schema-registry.url",
+        ),
+    ] {
+        let error = load("", &[], &[option]).unwrap_err();
+        assert!(error.contains(&format!("`{key}`")), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
 fn a_file_that_was_named_must_be_there() {
     let sources = Sources {
         file: Some("/no/such/file".into()),
@@ -184,6 +207,7 @@ fn a_file_that_was_named_must_be_there() {
 #[test]
 fn secrets_are_never_shown() {
     let options = [
+        "scylla.user=jon",
         "scylla.password=hunter2",
         "smtp.url=smtp://user:hunter2@host",
         "kafka.properties.sasl.password=hunter2",

@@ -1,0 +1,114 @@
+//! What a worker's status means for readiness.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use millrace_runtime::engine::{TaskState, TaskStatus};
+use millrace_runtime::log::{Effect, Log, LogEvent};
+use millrace_runtime::worker::WorkerStatus;
+
+/// A log that notes whether the group has told which partitions are ours; none is an answer too.
+pub(super) struct Watched<'a, L> {
+    log: L,
+    has_assignment: &'a AtomicBool,
+}
+
+impl<'a, L: Log> Watched<'a, L> {
+    pub(super) const fn new(log: L, has_assignment: &'a AtomicBool) -> Self {
+        Self {
+            log,
+            has_assignment,
+        }
+    }
+
+    pub(super) fn into_inner(self) -> L {
+        self.log
+    }
+}
+
+impl<L: Log> Log for Watched<'_, L> {
+    fn poll(&mut self, wait: Duration, records_max: usize, on_event: &mut dyn FnMut(LogEvent<'_>)) {
+        let has_assignment = self.has_assignment;
+        self.log.poll(wait, records_max, &mut |event| {
+            if let LogEvent::Assigned(_) = event {
+                has_assignment.store(true, Ordering::Relaxed);
+            } else if let LogEvent::Lost(_) = event {
+                has_assignment.store(false, Ordering::Relaxed);
+            }
+            on_event(event);
+        });
+    }
+
+    fn act(&mut self, effect: Effect) {
+        self.log.act(effect);
+    }
+}
+
+/// Why a worker is not ready; nothing when it is.
+pub(super) fn reasons(status: &WorkerStatus, has_assignment: bool) -> Vec<String> {
+    if let Some(reason) = &status.unreachable {
+        return vec![format!("Kafka: {reason}")];
+    }
+    if !has_assignment && status.tasks.is_empty() {
+        return vec!["waiting for the group to assign partitions".to_owned()];
+    }
+    let waiting = status
+        .tasks
+        .iter()
+        .filter(|task| task.state != TaskState::Running);
+    waiting.map(describe).collect()
+}
+
+fn describe(task: &TaskStatus) -> String {
+    let (source, state) = (task.source, task.state.word());
+    match &task.reason {
+        Some(reason) => format!("{source} {state}: {reason}"),
+        None => format!("{source} {state}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_runtime::topic::Topic;
+
+    use super::*;
+
+    fn status(states: &[(TaskState, Option<&str>)]) -> WorkerStatus {
+        let topic = Topic::new("t");
+        let task = |(partition, (state, reason)): (i32, &(TaskState, Option<&str>))| TaskStatus {
+            task: "group".to_owned(),
+            source: topic.partition(partition),
+            state: *state,
+            reason: reason.map(str::to_owned),
+        };
+        WorkerStatus {
+            tasks: (0..).zip(states).map(task).collect(),
+            unreachable: None,
+        }
+    }
+
+    #[test]
+    fn ready_is_all_tasks_running_or_nothing_assigned() {
+        assert!(reasons(&status(&[]), true).is_empty());
+        assert_eq!(reasons(&status(&[]), false).len(), 1);
+        assert!(reasons(&status(&[(TaskState::Running, None)]), true).is_empty());
+    }
+
+    #[test]
+    fn each_waiting_task_says_why() {
+        let mixed = status(&[
+            (TaskState::Running, None),
+            (TaskState::Restoring, None),
+            (TaskState::Failed, Some("state is corrupt")),
+        ]);
+        assert_eq!(
+            reasons(&mixed, true),
+            ["t/1 restoring", "t/2 failed: state is corrupt"]
+        );
+        let away = WorkerStatus {
+            unreachable: Some("no broker".to_owned()),
+            ..mixed
+        };
+        assert_eq!(reasons(&away, true), ["Kafka: no broker"]);
+    }
+}
