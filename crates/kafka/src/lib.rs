@@ -10,12 +10,14 @@
 //! an honest failure is reported, and the next attempt gets a new client. So a hang in the client
 //! library costs a thread, never a worker.
 
+mod access;
 mod ask;
 mod client;
 mod config;
 mod delivery;
 mod failure;
 mod group;
+mod headers;
 mod health;
 mod kafka_log;
 mod offsets;
@@ -26,8 +28,6 @@ mod state;
 mod transaction;
 mod watch;
 
+pub use access::KafkaAccess;
 pub use config::{Config, InvalidConfig};
 pub use kafka_log::{KafkaLog, OpenError, Role};
-
-mod headers;
-

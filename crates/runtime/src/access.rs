@@ -166,7 +166,7 @@ pub struct Span {
 #[derive(Debug)]
 pub enum Seen<'a> {
     /// The next record.
-    Record(&'a Record<'a>),
+    Record(Record<'a>),
     /// Nothing came for a moment.
     Idle,
 }

@@ -2,6 +2,8 @@
 
 // Marked as tests, so that their helpers may unwrap.
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod broker;
 #[cfg(test)]
 mod contract;
