@@ -27,6 +27,11 @@ pub const HANDLER_PANICKED: &str = "handler_panicked";
 /// The aggregate stands at another version than the sender expected.
 pub const VERSION_CONFLICT: &str = "version_conflict";
 
+/// Whether a record with this problem could not be read at all.
+pub fn is_unreadable(code: &str) -> bool {
+    [MALFORMED_JSON, MALFORMED_AVRO, UNKNOWN_SCHEMA].contains(&code)
+}
+
 /// Why a record cannot be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

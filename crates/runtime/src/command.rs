@@ -13,7 +13,7 @@ use crate::log::Header;
 
 pub use avro::read_avro;
 pub use json::read_json;
-pub use strict::{has_password_field, mentions_password};
+pub use strict::{Password, mentions_password, password_in};
 
 /// A text field of a command may have this many bytes: contract.
 pub const TEXT_BYTES_MAX: usize = 8 * 1024;
@@ -55,14 +55,18 @@ pub struct Heading<'a> {
 }
 
 impl<'a> Heading<'a> {
-    /// What record headers say, with `-` for `_`.
-    ///
-    /// # Errors
-    /// A header of ours that is not of its form.
-    pub fn of_headers(headers: &[Header<'a>]) -> Result<Self, Problem> {
-        let mut heading = Self::default();
+    /// What record headers say, with `-` for `_`, and the first of them that is not of its form.
+    pub fn of_headers(headers: &[Header<'a>]) -> (Self, Option<Problem>) {
+        let mut problem = None;
+        let mut heading = Self {
+            lacks_command_id: true,
+            ..Self::default()
+        };
         for header in headers {
             let Some(value) = header.value else { continue };
+            if header.name == "command-id" {
+                heading.lacks_command_id = false;
+            }
             let place = match header.name {
                 "type" => &mut heading.kind,
                 "aggregate-id" => &mut heading.aggregate_id,
@@ -73,20 +77,32 @@ impl<'a> Heading<'a> {
                 "on-behalf-of" => &mut heading.on_behalf_of,
                 "reply-to" => &mut heading.reply_to,
                 "expected-version" => {
-                    heading.expected_version = Some(version_of(value)?);
+                    heading.expected_version = version_of(value);
+                    if heading.expected_version.is_none() {
+                        let text = "header `expected-version` is not a 64-bit integer";
+                        problem.get_or_insert_with(|| invalid(text.to_owned()));
+                    }
                     continue;
                 }
                 _ => continue,
             };
-            let text = str::from_utf8(value).map_err(|_| {
-                Problem::new(
-                    code::INVALID_COMMAND,
-                    format!("header `{}` is not UTF-8", header.name),
-                )
-            })?;
-            *place = Some(Cow::Borrowed(text));
+            *place = str::from_utf8(value).ok().map(Cow::Borrowed);
+            if place.is_none() {
+                let text = format!("header `{}` is not UTF-8", header.name);
+                problem.get_or_insert_with(|| invalid(text));
+            }
         }
-        Ok(heading)
+        (heading, problem)
+    }
+
+    /// What the headers of a record say whose body cannot be read, as far as it is sound. Whether
+    /// the body had an id nobody knows.
+    pub(crate) fn of_headers_alone(headers: &[Header<'a>]) -> Self {
+        let (mut heading, _) = Self::of_headers(headers);
+        // What is unsound is taken out; that the body is, is told in its place.
+        heading.check().unwrap_or_default();
+        heading.lacks_command_id = false;
+        heading
     }
 
     /// The fields that are absent here come from `other`.
@@ -95,7 +111,7 @@ impl<'a> Heading<'a> {
             kind: self.kind.or(other.kind),
             aggregate_id: self.aggregate_id.or(other.aggregate_id),
             command_id: self.command_id.or(other.command_id),
-            lacks_command_id: self.lacks_command_id,
+            lacks_command_id: self.lacks_command_id && other.lacks_command_id,
             correlation_id: self.correlation_id.or(other.correlation_id),
             causation_id: self.causation_id.or(other.causation_id),
             expected_version: self.expected_version.or(other.expected_version),
@@ -135,11 +151,8 @@ impl<'a> Heading<'a> {
     }
 }
 
-fn version_of(value: &[u8]) -> Result<i64, Problem> {
-    str::from_utf8(value)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| invalid("header `expected-version` is not a 64-bit integer".to_owned()))
+fn version_of(value: &[u8]) -> Option<i64> {
+    str::from_utf8(value).ok()?.parse().ok()
 }
 
 fn invalid(message: String) -> Problem {

@@ -2,12 +2,14 @@
 
 use millrace_eventsourcing::Timestamp;
 
+use crate::command::mentions_password;
 use crate::log::Record;
 use crate::outbox::{NewHeader, NewRecord, Outbox};
 use crate::outcome::rfc3339;
 use crate::topic::Topic;
 
-/// A dead letter keeps this much of a value: contract.
+/// A dead letter keeps this much of a value (contract), of a key, and of all headers together: it
+/// must fit its topic whatever the record was like.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 
 /// Why a record is set aside, and by whom.
@@ -41,20 +43,28 @@ impl DeadLetter<'_> {
             text("attempts", self.attempts.to_string()),
             text("task", self.task.to_owned()),
         ];
-        // A password may stand in a header of that name; it goes nowhere.
-        let own = record
-            .headers
-            .iter()
-            .filter(|header| header.name != "password");
-        headers
-            .extend(own.map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec))));
-        let value = value.map(|bytes| bytes.get(..VALUE_BYTES_MAX).unwrap_or(bytes));
+        headers.extend(own_headers(record));
+        let cut = |bytes: &'_ [u8]| bytes.len().min(VALUE_BYTES_MAX);
         out.push(NewRecord {
             topic: to,
             partition: record.source.partition,
-            key: record.key,
-            value,
+            key: record.key.and_then(|bytes| bytes.get(..cut(bytes))),
+            value: value.and_then(|bytes| bytes.get(..cut(bytes))),
             headers: &headers,
         });
     }
+}
+
+/// The record's own headers, as many as fit. A password may stand in one; it goes nowhere.
+fn own_headers(record: &Record<'_>) -> Vec<NewHeader> {
+    let mut bytes = 0;
+    let mut own = Vec::new();
+    for header in &record.headers {
+        let hides = header.name == "password" || header.value.is_some_and(mentions_password);
+        bytes += header.name.len() + header.value.map_or(0, <[u8]>::len);
+        if !hides && bytes <= VALUE_BYTES_MAX {
+            own.push((header.name.to_owned(), header.value.map(<[u8]>::to_vec)));
+        }
+    }
+    own
 }

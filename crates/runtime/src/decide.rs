@@ -19,7 +19,7 @@ use millrace_eventsourcing::{
 
 use crate::clock::Now;
 use crate::code::{self, Problem};
-use crate::command::{COMMAND_BYTES_MAX, has_password_field};
+use crate::command::COMMAND_BYTES_MAX;
 use crate::log::Record;
 use crate::outbox::Outbox;
 use crate::partitioner::partition_of;
@@ -134,19 +134,15 @@ impl<A: Aggregate> Step for CommandStep<A> {
         record: &Record<'_>,
         out: &mut Outbox,
     ) -> Result<(), Corrupt> {
-        let value = record.value.unwrap_or_default();
-        let has_password = has_password_field(value)
-            || record.headers.iter().any(|header| {
-                header.name == "data" && header.value.is_some_and(has_password_field)
-            });
-        let size = value.len() + record.key.map_or(0, <[u8]>::len);
+        let has_password = refuse::has_password(record);
+        let size = record.bytes();
         if size > COMMAND_BYTES_MAX && !has_password {
             let text = format!("the record has {size} bytes, at most {COMMAND_BYTES_MAX} may be");
             self.park(now, record, &Problem::new(code::TOO_LARGE, text), out);
             return Ok(());
         }
-        let typed = match address::addressee(record) {
-            Ok(typed) => typed,
+        let id = match self.addressee(record) {
+            Ok(id) => id,
             Err(problem) => {
                 let problem = if has_password {
                     refuse::plaintext_password()
@@ -157,7 +153,6 @@ impl<A: Aggregate> Step for CommandStep<A> {
                 return Ok(());
             }
         };
-        let id = A::normalise_id(&typed);
         let partition = partition_of(id.as_bytes(), self.topics.partitions);
         let request = Request {
             now,
@@ -170,8 +165,7 @@ impl<A: Aggregate> Step for CommandStep<A> {
         } else if partition == record.source.partition {
             self.answer(request, state, out)
         } else {
-            self.relocate(request, out);
-            Ok(())
+            self.relocate(request, state, out)
         }
     }
 

@@ -58,6 +58,16 @@ pub struct Record<'a> {
     pub headers: Headers<'a>,
 }
 
+impl Record<'_> {
+    /// Bytes of key, value and headers.
+    pub fn bytes(&self) -> usize {
+        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let headers = self.headers.iter();
+        let headers: usize = headers.map(|h| h.name.len() + length(h.value)).sum();
+        length(self.key) + length(self.value) + headers
+    }
+}
+
 /// Headers of a record that was read; most have none, which costs nothing.
 pub type Headers<'a> = SmallVec<[Header<'a>; 2]>;
 

@@ -17,17 +17,12 @@ pub fn read_avro<'a, C: Serialize>(
     value: &[u8],
     headers: &[Header<'a>],
 ) -> Reading<'a, C> {
-    let (from_headers, problem) = match Heading::of_headers(headers) {
-        Ok(heading) => (heading, None),
-        Err(problem) => (Heading::default(), Some(problem)),
-    };
+    let (from_headers, problem) = Heading::of_headers(headers);
     let record = match codec.decode(value) {
         Ok(record) => record,
         Err(error) => {
-            let mut heading = from_headers;
-            heading.check().unwrap_or_default();
             return Reading {
-                heading,
+                heading: Heading::of_headers_alone(headers),
                 command: Err(problem_of(&error)),
             };
         }

@@ -17,28 +17,26 @@ pub fn read_json<'a, C: DeserializeOwned>(
     value: &'a [u8],
     headers: &[Header<'a>],
 ) -> Reading<'a, C> {
-    let (from_headers, mut problem) = match Heading::of_headers(headers) {
-        Ok(heading) => (heading, None),
-        Err(problem) => (Heading::default(), Some(problem)),
-    };
+    let (from_headers, mut problem) = Heading::of_headers(headers);
     let fields = match Fields::read(value) {
         Ok(fields) => fields,
         Err(malformed) => {
-            let mut heading = from_headers;
-            heading.check().unwrap_or_default();
             return Reading {
-                heading,
+                heading: Heading::of_headers_alone(headers),
                 command: Err(malformed),
             };
         }
     };
     let (heading, body_problem) = fields.heading();
     let mut heading = heading.or(from_headers);
+    problem = problem.or(body_problem);
     let mut data = fields.get("data");
     if data.is_none() {
-        data = data_header(headers);
+        match data_header(headers) {
+            Ok(found) => data = found,
+            Err(unsound) => problem = problem.or(Some(unsound)),
+        }
     }
-    problem = problem.or(body_problem);
     let checked = heading.check().err();
     problem = problem.or(checked);
     if let Some(name) = &fields.unknown {
@@ -87,15 +85,18 @@ fn typed<C: DeserializeOwned>(
     })
 }
 
-fn data_header<'a>(headers: &[Header<'a>]) -> Option<&'a RawValue> {
-    let value = headers
-        .iter()
-        .rev()
-        .find(|header| header.name == "data")?
-        .value?;
-    serde_json::from_slice(value)
-        .ok()
-        .filter(|raw: &&RawValue| raw.get() != "null")
+/// The last header `data`, looked at as closely as the body is.
+fn data_header<'a>(headers: &[Header<'a>]) -> Result<Option<&'a RawValue>, Problem> {
+    let found = headers.iter().rev().find(|header| header.name == "data");
+    let Some(value) = found.and_then(|header| header.value) else {
+        return Ok(None);
+    };
+    let unsound = |reason: String| invalid(format!("header `data`: {reason}"));
+    let raw: &RawValue = serde_json::from_slice(value).map_err(|e| unsound(e.to_string()))?;
+    if let Some(problem) = walk_problem(raw.get()) {
+        return Err(unsound(problem.message));
+    }
+    Ok(Some(raw).filter(|raw| raw.get() != "null"))
 }
 
 /// The envelope's fields as they stand in the value.

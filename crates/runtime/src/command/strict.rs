@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use memchr::memmem;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Objects and arrays within each other: contract.
@@ -164,62 +164,62 @@ fn unescaped(value: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// Whether a readable JSON object has a field `password` at any depth.
-pub fn has_password_field(value: &[u8]) -> bool {
-    mentions_password(value)
-        && serde_json::from_slice::<PasswordSearch>(value).is_ok_and(|PasswordSearch(found)| found)
+/// What a value has to do with a password in plain text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Password {
+    /// It has no field of that name.
+    Absent,
+    /// It is JSON, and an object in it has the field `password`.
+    Field,
+    /// It names a password and is no JSON, so nobody can tell.
+    Unreadable,
 }
 
-/// True when a key within is `password`.
-struct PasswordSearch(bool);
-
-impl<'de> Deserialize<'de> for PasswordSearch {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PasswordVisitor)
+/// Looks for a field `password` at any depth.
+pub fn password_in(value: &[u8]) -> Password {
+    if !mentions_password(value) {
+        return Password::Absent;
+    }
+    // Checks the form alone, at any depth: no number is too large for it.
+    if serde_json::from_slice::<&RawValue>(value).is_err() {
+        return Password::Unreadable;
+    }
+    if has_key(value, "password") {
+        Password::Field
+    } else {
+        Password::Absent
     }
 }
 
-struct PasswordVisitor;
-
-impl<'de> Visitor<'de> for PasswordVisitor {
-    type Value = PasswordSearch;
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("any value")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PasswordSearch, A::Error> {
-        let mut found = false;
-        while let Some(Text(key)) = map.next_key()? {
-            let PasswordSearch(inside) = map.next_value()?;
-            found |= inside || key == "password";
+/// Whether any object in this JSON text has such a key: a string is a key when a colon follows.
+fn has_key(json: &[u8], wanted: &str) -> bool {
+    let mut rest = json;
+    while let Some(start) = memchr::memchr(b'"', rest) {
+        let string = rest.get(start..).unwrap_or_default();
+        let length = string_length(string);
+        let (string, behind) = string.split_at_checked(length).unwrap_or((string, &[]));
+        rest = behind;
+        let is_key = behind.trim_ascii_start().first() == Some(&b':');
+        let text = || serde_json::from_slice::<Text<'_>>(string);
+        if is_key && text().is_ok_and(|Text(key)| key == wanted) {
+            return true;
         }
-        Ok(PasswordSearch(found))
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<PasswordSearch, A::Error> {
-        let mut found = false;
-        while let Some(PasswordSearch(inside)) = seq.next_element()? {
-            found |= inside;
+    false
+}
+
+/// Bytes from the opening quote to the closing one, both included.
+fn string_length(string: &[u8]) -> usize {
+    let mut escaped = false;
+    for (index, byte) in string.iter().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return index + 1,
+            _ => {}
         }
-        Ok(PasswordSearch(found))
     }
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<PasswordSearch, E> {
-        Ok(PasswordSearch(false))
-    }
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<PasswordSearch, E> {
-        Ok(PasswordSearch(false))
-    }
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<PasswordSearch, E> {
-        Ok(PasswordSearch(false))
-    }
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<PasswordSearch, E> {
-        Ok(PasswordSearch(false))
-    }
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<PasswordSearch, E> {
-        Ok(PasswordSearch(false))
-    }
-    fn visit_unit<E: de::Error>(self) -> Result<PasswordSearch, E> {
-        Ok(PasswordSearch(false))
-    }
+    string.len()
 }
 
 #[cfg(test)]
@@ -270,20 +270,36 @@ mod tests {
 
     #[test]
     fn a_password_field_is_seen_and_a_mere_mention_is_not() {
+        let deep = format!("{}{}", r#"{"x":"#.repeat(500), r#"{"password":1}"#);
+        let deep = format!("{deep}{}", "}".repeat(500));
         for json in [
             r#"{"password":"x"}"#,
-            r#"{"data":{"password":null}}"#,
+            r#"{"data":{"password" : null}}"#,
             r#"{"data":{"p\u0061ssword":"x"}}"#,
             r#"{"data":[{"x":{"\u0070assword":1}}]}"#,
+            r#"{"amount":1e999,"\"":"\\","password":1}"#,
+            &deep,
         ] {
-            assert!(has_password_field(json.as_bytes()), "{json}");
+            assert_eq!(password_in(json.as_bytes()), Password::Field, "{json}");
         }
         for json in [
             r#"{"data":"password"}"#,
             r#"{"password_hash":"x"}"#,
-            r#"{"password":"#,
+            r#"{"data":"\"password\":"}"#,
+            r#"["password"]"#,
         ] {
-            assert!(!has_password_field(json.as_bytes()), "{json}");
+            assert_eq!(password_in(json.as_bytes()), Password::Absent, "{json}");
+        }
+        for value in [
+            r#"{"password":"#,
+            r#"{"password":1} x"#,
+            "\u{feff}{\"password\":1}",
+        ] {
+            assert_eq!(
+                password_in(value.as_bytes()),
+                Password::Unreadable,
+                "{value}"
+            );
         }
         assert!(mentions_password(br#"{"password":"#));
         assert!(!mentions_password(br#"{"password_hash":"x"}"#));

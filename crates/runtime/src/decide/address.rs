@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use millrace_eventsourcing::Aggregate;
 
+use super::CommandStep;
 use crate::code::{self, Problem};
-use crate::command::{Heading, Reading, read_json};
+use crate::command::Heading;
 use crate::id::{ID_BYTES_MAX, fault_of_id};
 use crate::log::Record;
 
@@ -20,31 +21,26 @@ pub(super) fn mismatch<A: Aggregate>(heading: &Heading<'_>, id: &str) -> Option<
     Some(Problem::new(code::KEY_MISMATCH, text))
 }
 
-/// The aggregate a record is for: its key, else what its headers or its body name.
-pub(super) fn addressee(record: &Record<'_>) -> Result<String, Problem> {
-    let text = match record.key.filter(|key| !key.is_empty()) {
-        Some(key) => str::from_utf8(key)
-            .map(str::to_owned)
-            .map_err(|_| Problem::new(code::INVALID_KEY, "the record's key is not UTF-8"))?,
-        None => named_in(record).ok_or_else(|| {
+impl<A: Aggregate> CommandStep<A> {
+    /// The aggregate a record is for, normalised: its key, else what its headers or its body name.
+    pub(super) fn addressee(&self, record: &Record<'_>) -> Result<String, Problem> {
+        let typed = if let Some(key) = record.key.filter(|key| !key.is_empty()) {
+            str::from_utf8(key)
+                .map(Cow::Borrowed)
+                .map_err(|_| Problem::new(code::INVALID_KEY, "the record's key is not UTF-8"))?
+        } else {
             let text = "the record has no key, and no `aggregate_id` could be read";
-            Problem::new(code::MISSING_KEY, text)
-        })?,
-    };
-    match fault_of_id(&text, ID_BYTES_MAX) {
-        Some(fault) => Err(Problem::new(
-            code::INVALID_KEY,
-            format!("the aggregate's id {fault}"),
-        )),
-        None => Ok(text),
+            let named = self.read_isolated(record).heading.aggregate_id;
+            named.ok_or_else(|| Problem::new(code::MISSING_KEY, text))?
+        };
+        let id = A::normalise_id(&typed).into_owned();
+        let fault = fault_of_id(&typed, ID_BYTES_MAX).or_else(|| fault_of_id(&id, ID_BYTES_MAX));
+        match fault {
+            None => Ok(id),
+            Some(fault) => Err(Problem::new(
+                code::INVALID_KEY,
+                format!("the aggregate's id {fault}"),
+            )),
+        }
     }
-}
-
-/// `aggregate_id` of a record without a key; the body wins over the header.
-fn named_in(record: &Record<'_>) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    enum Nothing {}
-    let value = record.value.unwrap_or_default();
-    let reading: Reading<'_, Nothing> = read_json(value, &record.headers);
-    reading.heading.aggregate_id.map(Cow::into_owned)
 }

@@ -29,7 +29,10 @@ pub(super) struct Meta<'a> {
     actor: Option<Cow<'a, str>>,
     on_behalf_of: Option<Cow<'a, str>>,
     pub(super) expected_version: Option<i64>,
+    /// Where the answer goes.
     pub(super) partition: i32,
+    /// Where the command stands; elsewhere only when it must not be moved.
+    stands_in: i32,
     pub(super) offset: i64,
     pub(super) trace: Vec<NewHeader>,
 }
@@ -54,6 +57,7 @@ impl<'a> Meta<'a> {
             on_behalf_of: heading.on_behalf_of.clone(),
             expected_version: heading.expected_version,
             partition,
+            stands_in: record.source.partition,
             offset: record.offset,
             trace: trace_of(record),
         }
@@ -80,12 +84,20 @@ impl<'a> Meta<'a> {
     }
 }
 
+/// Longer trace headers do not travel on: they would be copied to every record.
+const TRACE_BYTES_MAX: usize = 512;
+
 /// The W3C trace context, which travels on.
 fn trace_of(record: &Record<'_>) -> Vec<NewHeader> {
     record
         .headers
         .iter()
         .filter(|header| matches!(header.name, "traceparent" | "tracestate"))
+        .filter(|header| {
+            header
+                .value
+                .is_none_or(|value| value.len() <= TRACE_BYTES_MAX)
+        })
         .map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec)))
         .collect()
 }
@@ -189,7 +201,7 @@ impl Answer {
             result: self.result,
             duplicate: self.repeats.is_some(),
             decided_at: now.wall,
-            partition: meta.partition,
+            partition: meta.stands_in,
             offset: self.repeats.unwrap_or(meta.offset),
         };
         let topic = step.topics.outcomes;

@@ -1,7 +1,5 @@
 //! What is not decided: moved to where it belongs, or set aside with the reason.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use millrace_eventsourcing::{Aggregate, Version};
 
 use super::aggregates::Aggregates;
@@ -9,7 +7,7 @@ use super::answer::{Answer, Meta};
 use super::{CommandStep, Request};
 use crate::clock::Now;
 use crate::code::{self, Problem};
-use crate::command::{Heading, mentions_password};
+use crate::command::{Heading, Password, mentions_password, password_in};
 use crate::dead_letter::DeadLetter;
 use crate::id::{derived_command_id, handled_id};
 use crate::log::{Header, Record};
@@ -25,7 +23,8 @@ pub(super) fn plaintext_password() -> Problem {
 impl<A: Aggregate> CommandStep<A> {
     /// Sets a record aside without an outcome.
     pub(super) fn park(&self, now: Now, record: &Record<'_>, problem: &Problem, out: &mut Outbox) {
-        let hides = record.value.is_some_and(mentions_password);
+        let hides =
+            problem.code == code::PLAINTEXT_PASSWORD || record.value.is_some_and(mentions_password);
         let value = if hides { Some(&b""[..]) } else { record.value };
         let letter = DeadLetter {
             code: problem.code,
@@ -40,8 +39,21 @@ impl<A: Aggregate> CommandStep<A> {
 
     /// Appends the record to the partition it belongs to, unread. Its id stays: where its sender
     /// gave none, the one that belongs to its first place goes along.
-    pub(super) fn relocate(&self, request: Request<'_, '_>, out: &mut Outbox) {
+    pub(super) fn relocate(
+        &self,
+        request: Request<'_, '_>,
+        state: &mut Aggregates<A>,
+        out: &mut Outbox,
+    ) -> Result<(), Corrupt> {
         let record = request.record;
+        if record.value.is_some_and(mentions_password) {
+            let reading = self.read_isolated(record);
+            if let Err(problem) = reading.command
+                && code::is_unreadable(problem.code)
+            {
+                return self.refuse_here(request, state, (reading.heading, problem), out);
+            }
+        }
         let mut headers = copied(&record.headers);
         let has_id = record
             .headers
@@ -59,6 +71,7 @@ impl<A: Aggregate> CommandStep<A> {
             headers: &headers,
         });
         self.metrics.moved();
+        Ok(())
     }
 
     /// A command that cannot be decided: a dead letter, and an answer where it can be given.
@@ -101,11 +114,19 @@ impl<A: Aggregate> CommandStep<A> {
         state: &mut Aggregates<A>,
         out: &mut Outbox,
     ) -> Result<(), Corrupt> {
-        let problem = plaintext_password();
+        let heading = self.read_isolated(request.record).heading;
+        self.refuse_here(request, state, (heading, plaintext_password()), out)
+    }
+
+    /// Refuses a record that must not be moved.
+    fn refuse_here(
+        &self,
+        request: Request<'_, '_>,
+        state: &mut Aggregates<A>,
+        (mut heading, problem): (Heading<'_>, Problem),
+        out: &mut Outbox,
+    ) -> Result<(), Corrupt> {
         let record = request.record;
-        let value = record.value.unwrap_or_default();
-        let heading = catch_unwind(AssertUnwindSafe(|| self.read(record, value).heading));
-        let mut heading = heading.unwrap_or_default();
         heading.derive_command_id(record);
         if request.partition == record.source.partition {
             return self.refuse_unread(request, state, (&heading, problem), out);
@@ -131,12 +152,19 @@ impl Heading<'_> {
     }
 }
 
-/// Headers as they will be written again. A password may stand in one of that name; it goes
-/// nowhere.
+/// Whether the record's value, or the header that stands in for its data, has a password.
+pub(super) fn has_password(record: &Record<'_>) -> bool {
+    let has_field = |bytes| password_in(bytes) == Password::Field;
+    let mut data = record.headers.iter().filter(|h| h.name == "data");
+    record.value.is_some_and(has_field) || data.any(|header| header.value.is_some_and(has_field))
+}
+
+/// Headers as they will be written again, less those that hold a password: it goes nowhere.
 fn copied(headers: &[Header<'_>]) -> Vec<NewHeader> {
+    let hides = |value: &[u8]| password_in(value) != Password::Absent;
     headers
         .iter()
-        .filter(|header| header.name != "password")
+        .filter(|header| header.name != "password" && !header.value.is_some_and(hides))
         .map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec)))
         .collect()
 }

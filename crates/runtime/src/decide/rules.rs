@@ -23,7 +23,7 @@ const CLOCK_SKEW_MAX_MICROS: i64 = 60_000_000;
 
 impl<A: Aggregate> CommandStep<A> {
     /// Reads the command, whichever of the two forms it has.
-    pub(super) fn read<'a>(&self, record: &Record<'a>, value: &'a [u8]) -> Reading<'a, A::Command> {
+    fn read<'a>(&self, record: &Record<'a>, value: &'a [u8]) -> Reading<'a, A::Command> {
         let mut reading = if value.first() == Some(&0) {
             read_avro(self.codecs.commands.as_ref(), value, &record.headers)
         } else {
@@ -66,11 +66,10 @@ impl<A: Aggregate> CommandStep<A> {
         self.refuse_unread(request, state, (&heading, problem), out)
     }
 
-    fn read_isolated<'a>(&self, record: &Record<'a>) -> Reading<'a, A::Command> {
+    pub(super) fn read_isolated<'a>(&self, record: &Record<'a>) -> Reading<'a, A::Command> {
         let value = record.value.unwrap_or_default();
         if value.is_empty() {
-            let mut heading = Heading::of_headers(&record.headers).unwrap_or_default();
-            heading.check().unwrap_or_default();
+            let heading = Heading::of_headers_alone(&record.headers);
             let problem = Problem::new(code::EMPTY_COMMAND, "the record has no value");
             return Reading {
                 heading,
