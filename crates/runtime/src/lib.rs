@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod outcome;
 pub mod partitioner;
+pub mod projector;
 pub mod retry;
 pub mod step;
 pub mod stop;

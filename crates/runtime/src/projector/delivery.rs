@@ -1,0 +1,251 @@
+//! Batches on their way: letters first, then rows, again and again until the store has them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+use super::safety::Times;
+use super::task::{Flight, Run, Stage, Task};
+use super::{Projector, ProjectorConfig, RequestId, StoreRequest};
+use crate::log::{AskFailure, Effect};
+use crate::metrics as names;
+use crate::store::{Batch, Progress, StoreError};
+use crate::topic::TopicPartition;
+
+/// Failures in a row from which on a partition's log is paused: fewer are over before the log
+/// would have delivered again.
+const FAILURES_BEFORE_PAUSE: u32 = 2;
+/// Failures in a row from which on the store counts as down.
+const FAILURES_BEFORE_BREAKER: u32 = 5;
+
+impl Projector {
+    /// Sends what is due of every partition.
+    pub(super) fn dispatch(&mut self) {
+        if !self.config.durable_after.is_zero() && !self.marks.are_tried() {
+            return;
+        }
+        let now = self.now.elapsed;
+        let mut due = Vec::new();
+        for (source, task) in &mut self.tasks {
+            let is_revoking = task.is_revoking;
+            let Some(run) = task.running_mut() else {
+                continue;
+            };
+            if run.flight.is_none() && !is_revoking {
+                run.flight = next_flight(&self.config, *source, run, now);
+            }
+            let is_due = run.flight.as_ref().is_some_and(|flight| flight.is_due(now));
+            if is_due && !is_revoking {
+                due.push(*source);
+            }
+        }
+        for source in due {
+            self.send(source);
+        }
+    }
+
+    fn send(&mut self, source: TopicPartition) {
+        let next_id = RequestId(self.last_id + 1);
+        let run = self.tasks.get_mut(&source).and_then(Task::running_mut);
+        let Some(flight) = run.and_then(|run| run.flight.as_mut()) else {
+            return;
+        };
+        match flight.stage {
+            Stage::PublishAt(_) if self.publishing.is_none() => {
+                flight.stage = Stage::Publishing;
+                self.publishing = Some(source);
+                self.effects
+                    .log
+                    .push(Effect::Publish(flight.letters.clone()));
+            }
+            Stage::ApplyAt(_) => {
+                flight.stage = Stage::Applying(next_id);
+                let batch = Arc::clone(&flight.batch);
+                self.last_id = next_id.0;
+                let request = StoreRequest::Apply(batch);
+                self.effects.store.push((next_id, request));
+            }
+            Stage::PublishAt(_) | Stage::Publishing | Stage::Applying(_) => {}
+        }
+    }
+
+    pub(super) fn on_published(&mut self, result: Result<(), AskFailure>) {
+        let Some(source) = self.publishing.take() else {
+            return;
+        };
+        let now = self.now.elapsed;
+        let run = self.tasks.get_mut(&source).and_then(Task::running_mut);
+        let Some(run) = run.filter(|run| run.is_publishing()) else {
+            return;
+        };
+        if run.flight.take_if(|flight| flight.is_void).is_some() {
+            return;
+        }
+        let Some(flight) = &mut run.flight else {
+            return;
+        };
+        match result {
+            Ok(()) => {
+                flight.stage = Stage::ApplyAt(now);
+                for code in flight.codes.drain(..) {
+                    let task = self.config.group.clone();
+                    counter!(names::DEAD_LETTERS_TOTAL, "task" => task, "code" => code)
+                        .increment(1);
+                }
+            }
+            Err(failure) => {
+                flight.stage = Stage::PublishAt(now + run.backoff.next());
+                self.in_trouble(source, format!("cannot write dead letters: {failure}"));
+            }
+        }
+    }
+
+    pub(super) fn on_applied(&mut self, id: RequestId, result: Result<(), StoreError>) {
+        let is_it = |flight: &Flight| flight.stage == Stage::Applying(id);
+        let mut runs = self.tasks.iter_mut().filter_map(|(source, task)| {
+            let run = task.running_mut()?;
+            run.flight
+                .as_ref()
+                .is_some_and(is_it)
+                .then_some((*source, run))
+        });
+        let Some((source, run)) = runs.next() else {
+            return;
+        };
+        let Some(mut flight) = run.flight.take() else {
+            return;
+        };
+        if flight.is_void {
+            return;
+        }
+        if let Err(error) = result {
+            flight.stage = Stage::ApplyAt(self.now.elapsed + run.backoff.next());
+            run.flight = Some(flight);
+            self.in_trouble(source, format!("cannot {error}"));
+            return;
+        }
+        let times = Times {
+            now: self.now.elapsed,
+            durable_after: self.config.durable_after,
+        };
+        if flight.is_reset {
+            run.progress_at = Some(times.now).filter(|_| !times.durable_after.is_zero());
+        } else {
+            run.acknowledge(flight.place, !flight.batch.rows.is_empty(), times);
+        }
+        run.backoff.reset();
+        if run.trouble.take().is_some() {
+            tracing::info!(task = self.config.group, %source, "the store takes rows again");
+        }
+        self.resume(source);
+        self.tell_landed(&flight);
+    }
+
+    fn tell_landed(&self, flight: &Flight) {
+        if flight.is_reset {
+            return;
+        }
+        let took = self.now.elapsed.saturating_sub(flight.since);
+        let group = self.config.group.clone();
+        histogram!(names::BATCH_SECONDS, "task" => group).record(took.as_secs_f64());
+        let name = || format!("{}.{}", self.config.context, self.config.projection);
+        counter!(names::PROJECTED_EVENTS_TOTAL, "projection" => name())
+            .increment(flight.counts.projected as u64);
+        if flight.counts.skipped > 0 {
+            counter!(names::SKIPPED_EVENTS_TOTAL, "projection" => name())
+                .increment(flight.counts.skipped as u64);
+        }
+    }
+
+    /// A batch did not get through; it is tried again for ever.
+    fn in_trouble(&mut self, source: TopicPartition, reason: String) {
+        let Some(run) = self.tasks.get_mut(&source).and_then(Task::running_mut) else {
+            return;
+        };
+        let failures = run.backoff.failures();
+        tracing::warn!(task = self.config.group, %source, reason, failures, "batch not written");
+        let reason = if failures >= FAILURES_BEFORE_BREAKER {
+            format!("{reason} ({failures} times in a row)")
+        } else {
+            reason
+        };
+        run.trouble = Some(reason);
+        if failures >= FAILURES_BEFORE_PAUSE {
+            self.pause(source);
+        }
+    }
+
+    /// Tells whether the store counts as down.
+    pub(super) fn tell_breaker(&self) {
+        let mut runs = self.tasks.values().filter_map(Task::running);
+        let is_down =
+            |run: &Run| run.trouble.is_some() && run.backoff.failures() >= FAILURES_BEFORE_BREAKER;
+        let is_open = f64::from(u8::from(runs.any(is_down)));
+        gauge!(names::BREAKER_OPEN, "dependency" => format!("tables/{}", self.config.group))
+            .set(is_open);
+    }
+}
+
+impl Run {
+    fn is_publishing(&self) -> bool {
+        let stage = self.flight.as_ref().map(|flight| &flight.stage);
+        stage == Some(&Stage::Publishing)
+    }
+}
+
+impl Flight {
+    fn is_due(&self, now: Duration) -> bool {
+        match self.stage {
+            Stage::PublishAt(at) | Stage::ApplyAt(at) => at <= now,
+            Stage::Publishing | Stage::Applying(_) => false,
+        }
+    }
+}
+
+/// The next batch of a partition that has none on its way.
+fn next_flight(
+    config: &ProjectorConfig,
+    source: TopicPartition,
+    run: &mut Run,
+    now: Duration,
+) -> Option<Flight> {
+    let is_reset = std::mem::take(&mut run.reset_due);
+    let sealed = if is_reset {
+        super::collected::Collected::behind(run.acknowledged)
+    } else if run.collected.place == run.acknowledged && run.collected.codes.is_empty() {
+        return None;
+    } else {
+        run.seal()
+    };
+    let place = sealed.place;
+    let progress = Progress {
+        projection: config.projection,
+        source,
+        next_offset: place.next_offset,
+        command_offset: place.command_offset,
+        revision: config.revision,
+        updated_at: place.time,
+    };
+    let stage = if sealed.letters.is_empty() {
+        Stage::ApplyAt(now)
+    } else {
+        Stage::PublishAt(now)
+    };
+    Some(Flight {
+        batch: Arc::new(Batch {
+            context: config.context,
+            rows: sealed.rows,
+            progress,
+        }),
+        place,
+        letters: sealed.letters,
+        codes: sealed.codes,
+        counts: sealed.counts,
+        bytes: sealed.bytes,
+        stage,
+        since: now,
+        is_reset,
+        is_void: false,
+    })
+}
