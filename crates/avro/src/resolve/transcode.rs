@@ -109,9 +109,8 @@ impl<'a> Transcoding<'a> {
             let from = self.output.len();
             self.value(*node, depth_left)?;
             is_in_order &= *target == Some(index);
-            match target.and_then(|target| places.get_mut(target)) {
-                Some(place) => *place = Some(from..self.output.len()),
-                None => self.output.truncate(from),
+            if let Some(place) = target.and_then(|target| places.get_mut(target)) {
+                *place = Some(from..self.output.len());
             }
         }
         if is_in_order {

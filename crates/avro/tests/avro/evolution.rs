@@ -359,6 +359,97 @@ fn of_two_fields_with_one_alias_the_first_is_filled() {
     );
 }
 
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Pair {
+    a: i64,
+    b: Option<i64>,
+}
+
+const PAIR: &str = r#"{"type": "record", "name": "Pair", "fields": [
+    {"name": "a", "type": "long"}, {"name": "b", "type": ["null", "long"]}]}"#;
+
+/// What these bytes, written as `first`, are as [`PAIR`].
+fn pair(first: &str, body: &[u8]) -> Result<Pair, DecodeError> {
+    let mut catalogue = Catalogue::new();
+    catalogue.publish("s", &[first, PAIR]).unwrap();
+    let codec = AvroCodec::<Pair>::new("s", &catalogue).unwrap();
+    let id = catalogue.version("s", "1").unwrap().id;
+    codec.decode(&[&[0][..], &id.get().to_be_bytes(), body].concat())
+}
+
+#[test]
+fn one_difference_alone_is_not_taken_for_none() {
+    let read = Ok(Pair { a: 1, b: Some(2) });
+    let fields =
+        |fields: &str| format!(r#"{{"type": "record", "name": "Pair", "fields": [{fields}]}}"#);
+    let swapped =
+        fields(r#"{"name": "b", "type": ["null", "long"]}, {"name": "a", "type": "long"}"#);
+    assert_eq!(pair(&swapped, &[2, 4, 2]), read);
+    let branches =
+        fields(r#"{"name": "a", "type": "long"}, {"name": "b", "type": ["long", "null"]}"#);
+    assert_eq!(pair(&branches, &[2, 0, 4]), read);
+    let no_union = fields(r#"{"name": "a", "type": "long"}, {"name": "b", "type": "long"}"#);
+    assert_eq!(pair(&no_union, &[2, 4]), read);
+    let narrow = fields(r#"{"name": "a", "type": "int"}, {"name": "b", "type": ["null", "int"]}"#);
+    assert_eq!(pair(&narrow, &[2, 2, 4]), read);
+}
+
+#[test]
+fn a_widened_number_is_written_anew() {
+    let mut catalogue = Catalogue::new();
+    catalogue
+        .publish("s", &["\"float\"", "\"int\"", "\"long\"", "\"double\""])
+        .unwrap();
+    let codec = AvroCodec::<f64>::new("s", &catalogue).unwrap();
+    for (version, body, expected) in [
+        ("1", &[0, 0, 0x20, 0x40][..], 2.5),
+        ("2", &[5], -3.0),
+        ("3", &[6], 3.0),
+    ] {
+        let id = catalogue.version("s", version).unwrap().id;
+        let record = [&[0][..], &id.get().to_be_bytes(), body].concat();
+        assert_eq!(codec.decode(&record), Ok(expected));
+    }
+}
+
+#[test]
+fn symbols_in_another_order_are_not_taken_for_the_same() {
+    let kinds =
+        |symbols: &str| format!(r#"{{"type": "enum", "name": "Kind", "symbols": [{symbols}]}}"#);
+    let mut catalogue = Catalogue::new();
+    let [first, second] = [kinds(r#""NEW", "OLD""#), kinds(r#""OLD", "NEW""#)];
+    catalogue.publish("s", &[&first, &second]).unwrap();
+    let codec = AvroCodec::<Kind>::new("s", &catalogue).unwrap();
+    let id = catalogue.version("s", "1").unwrap().id;
+    let header = [&[0][..], &id.get().to_be_bytes()].concat();
+    assert_eq!(codec.decode(&[&header[..], &[2]].concat()), Ok(Kind::Old));
+    assert!(codec.decode(&[&header[..], &[4]].concat()).is_err());
+}
+
+#[test]
+fn what_is_left_out_is_read_by_the_writers_types() {
+    // `Gone` is nowhere in the reader's schema, and refers to itself.
+    let first = r#"{"type": "record", "name": "Pair", "fields": [
+        {"name": "x", "type": {"type": "record", "name": "Gone", "fields": [
+            {"name": "more", "type": {"type": "array", "items": ["null", "Gone"]}}]}},
+        {"name": "a", "type": "long"},
+        {"name": "y", "type": "Gone"},
+        {"name": "b", "type": ["null", "long"]}]}"#;
+    let body = [4, 0, 2, 0, 0, 2, 0, 2, 4];
+    assert_eq!(pair(first, &body), Ok(Pair { a: 1, b: Some(2) }));
+}
+
+#[test]
+fn blocks_may_tell_their_size_in_bytes() {
+    let first = PAIR.replace(
+        r#"{"name": "a""#,
+        r#"{"name": "x", "type": {"type": "array", "items": "long"}}, {"name": "a""#,
+    );
+    // Two elements in two bytes, then one without the size.
+    let body = [3, 4, 14, 16, 2, 18, 0, 2, 2, 4];
+    assert_eq!(pair(&first, &body), Ok(Pair { a: 1, b: Some(2) }));
+}
+
 #[test]
 fn types_that_differ_only_in_their_namespaces_are_refused() {
     let twice = r#"{"type": "record", "name": "test.Event", "fields": [

@@ -125,10 +125,14 @@ fn an_array_of_a_billion_nothings_is_an_error() {
         let header = [&[0][..], &id.get().to_be_bytes()].concat();
         let none = codec.decode(&reframed(&header, &[0]));
         assert_eq!(none, Ok(Nothings { nothings: vec![] }));
-        // 500 million, twice, as far as the count goes
-        let counts = [0x80, 0x94, 0xeb, 0xdc, 0x03].repeat(2);
-        let body = [&counts[..], &[0]].concat();
+        // 2^62 of them: who counts them does not come back.
+        let count = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01];
+        let body = [&count[..], &[0]].concat();
         assert_malformed(&codec.decode(&reframed(&header, &body)));
+        // A number that does not end, and one with more than 64 bits.
+        assert_malformed(&codec.decode(&reframed(&header, &[0xff; 12])));
+        let number = [&[0x80; 9][..], &[0x02]].concat();
+        assert_malformed(&codec.decode(&reframed(&header, &number)));
     }
 }
 
