@@ -52,17 +52,18 @@ impl Server {
         }
         let pom = directory.join("pom.xml");
         fs::write(&pom, self.pom())?;
-        let status = Command::new("mvn")
+        let output = Command::new("mvn")
             .args(["-q", "-B", "-Dstyle.color=never", "-f"])
             .arg(&pom)
             .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
             .arg(format!("-DoutputDirectory={}", directory.display()))
             .stdin(Stdio::null())
-            .status()
+            .output()
             .context("start `mvn`: is Maven installed?")?;
-        if !status.success() {
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
             bail!(
-                "`mvn` could not bring the jars of `{}`: {status}",
+                "`mvn` could not bring the jars of `{}`:\n{said}",
                 name.join(", ")
             );
         }
