@@ -14,3 +14,5 @@ mod hostile;
 mod published;
 #[cfg(test)]
 mod registry;
+#[cfg(test)]
+mod resolution;
