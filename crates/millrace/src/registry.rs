@@ -3,6 +3,7 @@
 mod aggregate;
 mod check;
 mod codecs;
+mod journal;
 mod projection;
 mod reader;
 
@@ -15,6 +16,7 @@ use millrace_runtime::store::ContextTables;
 pub(crate) use aggregate::AggregateEntry;
 pub use check::DuplicateError;
 pub(crate) use codecs::codecs;
+use journal::Journal;
 pub(crate) use projection::ProjectionEntry;
 pub(crate) use reader::{Fold, Reader};
 
@@ -27,10 +29,10 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A registry of these contexts.
+    /// A registry of these contexts, each with its journal.
     pub fn new(contexts: impl IntoIterator<Item = Context>) -> Self {
         Self {
-            contexts: contexts.into_iter().collect(),
+            contexts: contexts.into_iter().map(Context::with_journal).collect(),
         }
     }
 
@@ -145,6 +147,12 @@ impl Context {
     #[must_use]
     pub fn projection<P: Projection>(mut self) -> Self {
         self.projections.push(projection::entry::<P>());
+        self
+    }
+
+    fn with_journal(mut self) -> Self {
+        let aggregates = self.aggregates.clone();
+        self.projections.push(Arc::new(Journal { aggregates }));
         self
     }
 

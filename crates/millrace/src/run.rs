@@ -1,6 +1,8 @@
 //! A running process: its workers, each under supervision, and what it serves about itself.
 
 mod commands;
+mod membership;
+mod projections;
 mod signals;
 mod standing;
 mod supervise;
@@ -15,12 +17,13 @@ use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
 
 pub(crate) use commands::work_on_commands;
+use projections::work_on_projection;
 pub(crate) use supervise::End;
 use supervise::{Crew, Finished};
 pub(crate) use wiring::{Seat, Wiring};
 
 use crate::http::{self, Served};
-use crate::registry::Registry;
+use crate::registry::{Registry, group_of_projection};
 use crate::settings::Settings;
 use crate::telemetry;
 
@@ -119,6 +122,15 @@ fn hire(registry: &Registry, wiring: &Arc<Wiring>, plan: &Plan) -> anyhow::Resul
                     let aggregate = Arc::clone(aggregate);
                     let group = format!("{}.commands", aggregate.name());
                     crew.hire(&group, number, move |seat| aggregate.work(seat))?;
+                }
+            }
+            if plan.roles.contains(&Role::Projections) {
+                for projection in context.projections() {
+                    let (context, projection) = (context.name(), Arc::clone(projection));
+                    let group = group_of_projection(context, projection.name());
+                    crew.hire(&group, number, move |seat| {
+                        work_on_projection(seat, context, projection.as_ref())
+                    })?;
                 }
             }
         }

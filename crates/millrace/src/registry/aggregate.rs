@@ -7,7 +7,11 @@ use std::sync::Arc;
 
 use millrace_avro::{Catalogue, CatalogueError};
 use millrace_eventsourcing::{Aggregate, Schemas, variant_names};
+use millrace_runtime::projector::{EventJournal, OutcomeJournal, Source};
+use millrace_runtime::topic_spec::TopicKind;
 
+use super::codecs;
+use super::projection::source;
 use super::reader::{self, Reader};
 use crate::run::{End, Seat, work_on_commands};
 
@@ -28,6 +32,11 @@ pub(crate) trait AggregateEntry: Debug + Send + Sync {
     /// # Errors
     /// When the catalogue lacks its schemas.
     fn reader(&self, catalogue: &Catalogue) -> Result<Box<dyn Reader>, CatalogueError>;
+    /// What the journal follows of it.
+    ///
+    /// # Errors
+    /// When the catalogue lacks its schemas.
+    fn journal_sources(&self, catalogue: &Catalogue) -> Result<Vec<Source>, CatalogueError>;
     /// Decides its commands until it is time to stop.
     fn work(&self, seat: Seat<'_>) -> End;
 }
@@ -61,6 +70,15 @@ impl<A: Aggregate> AggregateEntry for Entry<A> {
 
     fn reader(&self, catalogue: &Catalogue) -> Result<Box<dyn Reader>, CatalogueError> {
         reader::open::<A>(catalogue)
+    }
+
+    fn journal_sources(&self, catalogue: &Catalogue) -> Result<Vec<Source>, CatalogueError> {
+        let events = EventJournal::<A>::new(codecs::<A>(catalogue)?.events);
+        let outcomes = OutcomeJournal::new(A::NAME);
+        Ok(vec![
+            source(A::NAME, TopicKind::Events, Box::new(events)),
+            source(A::NAME, TopicKind::Outcomes, Box::new(outcomes)),
+        ])
     }
 
     fn work(&self, seat: Seat<'_>) -> End {

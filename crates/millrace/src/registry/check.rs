@@ -78,7 +78,7 @@ impl Registry {
             }
             for aggregate in projection.aggregates() {
                 if self.aggregate(aggregate).is_none() {
-                    let aggregate = (*aggregate).to_owned();
+                    let aggregate = aggregate.to_owned();
                     return Err(DuplicateError::UnknownAggregate {
                         projection: name,
                         aggregate,

@@ -4,7 +4,13 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use millrace_avro::{Catalogue, CatalogueError};
 use millrace_eventsourcing::{Aggregate, Projection, Table};
+use millrace_runtime::projector::{Project, Source, Typed};
+use millrace_runtime::topic::Topic;
+use millrace_runtime::topic_spec::TopicKind;
+
+use super::codecs;
 
 /// A projection that can be served.
 pub(crate) trait ProjectionEntry: Debug + Send + Sync {
@@ -15,20 +21,28 @@ pub(crate) trait ProjectionEntry: Debug + Send + Sync {
     /// The tables it fills.
     fn tables(&self) -> &'static [&'static Table];
     /// The aggregates whose events it follows.
-    fn aggregates(&self) -> &[&'static str];
+    fn aggregates(&self) -> Vec<&'static str>;
+    /// The topics it follows, and what their records mean.
+    ///
+    /// # Errors
+    /// When the catalogue lacks a schema.
+    fn sources(&self, catalogue: &Catalogue) -> Result<Vec<Source>, CatalogueError>;
 }
 
 pub(super) fn entry<P: Projection>() -> Arc<dyn ProjectionEntry> {
-    Arc::new(Entry::<P> {
-        aggregates: [P::Aggregate::NAME],
-        projection: PhantomData,
-    })
+    Arc::new(Entry::<P>(PhantomData))
 }
 
-struct Entry<P> {
-    aggregates: [&'static str; 1],
-    projection: PhantomData<fn() -> P>,
+/// What a topic of an aggregate means to a projection.
+pub(super) fn source(aggregate: &str, kind: TopicKind, project: Box<dyn Project>) -> Source {
+    Source {
+        topic: Topic::of(aggregate, kind.word()),
+        dead_letters: Topic::of(aggregate, TopicKind::DeadLetters.word()),
+        project,
+    }
 }
+
+struct Entry<P>(PhantomData<fn() -> P>);
 
 impl<P: Projection> ProjectionEntry for Entry<P> {
     fn name(&self) -> &'static str {
@@ -43,8 +57,14 @@ impl<P: Projection> ProjectionEntry for Entry<P> {
         P::TABLES
     }
 
-    fn aggregates(&self) -> &[&'static str] {
-        &self.aggregates
+    fn aggregates(&self) -> Vec<&'static str> {
+        vec![P::Aggregate::NAME]
+    }
+
+    fn sources(&self, catalogue: &Catalogue) -> Result<Vec<Source>, CatalogueError> {
+        let codec = codecs::<P::Aggregate>(catalogue)?.events;
+        let project = Box::new(Typed::<P>::new(codec));
+        Ok(vec![source(P::Aggregate::NAME, TopicKind::Events, project)])
     }
 }
 

@@ -62,8 +62,8 @@ pub(super) fn reasons(status: &WorkerStatus, has_assignment: bool) -> Vec<String
 fn describe(task: &TaskStatus) -> String {
     let (source, state) = (task.source, task.state.word());
     match &task.reason {
-        Some(reason) => format!("{source} {state}: {reason}"),
-        None => format!("{source} {state}"),
+        Some(reason) if reason != state => format!("{source} {state}: {reason}"),
+        Some(_) | None => format!("{source} {state}"),
     }
 }
 

@@ -3,24 +3,22 @@
 use std::time::Duration;
 
 use millrace_runtime::access::LogAccess;
-use millrace_runtime::topic_spec::{PartitionFault, TopicKind, common_partitions};
+use millrace_runtime::topic_spec::{PartitionFault, common_partitions};
 
 use super::supervise::pause;
 use super::{End, Seat};
 
 /// How often is looked again for what is not there yet.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How many partitions the topics of an aggregate have. Waits for Kafka, and for the topics.
+/// How many partitions these topics have. Waits for Kafka, and for the topics.
 ///
 /// # Errors
 /// When they disagree, or when it is time to stop.
-pub(super) fn partitions(seat: Seat<'_>, aggregate: &str) -> Result<i32, End> {
-    let names = TopicKind::ALL.map(|kind| format!("{aggregate}.{}", kind.word()));
-    let names = names.each_ref().map(String::as_str);
+pub(super) fn partitions(seat: Seat<'_>, topics: &[&str]) -> Result<i32, End> {
     while !seat.wiring.stop.is_stopped() {
-        let reason = match seat.wiring.access.describe(&names) {
-            Ok(found) => match common_partitions(&names, &found) {
+        let reason = match seat.wiring.access.describe(topics) {
+            Ok(found) => match common_partitions(topics, &found) {
                 Ok(partitions) => return Ok(partitions),
                 Err(fault @ PartitionFault::Disagree { .. }) => {
                     return Err(End::Fatal(fault.to_string()));

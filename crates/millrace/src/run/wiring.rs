@@ -1,13 +1,16 @@
 //! What all workers of a process share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use millrace_avro::Catalogue;
 use millrace_kafka::{Config, KafkaAccess};
 use millrace_runtime::clock::{Clock, Now, SystemClock};
 use millrace_runtime::stop::StopToken;
+use millrace_scylla::ScyllaStore;
 use tokio::runtime::Handle;
+use tracing::info;
 
 use crate::board::Board;
 use crate::registry::Registry;
@@ -20,6 +23,7 @@ pub(crate) struct Wiring {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) kafka: Config,
     pub(crate) access: KafkaAccess,
+    pub(crate) store: ScyllaStore,
     pub(crate) clock: Arc<SystemClock>,
     pub(crate) stop: StopToken,
     pub(crate) board: Board,
@@ -33,16 +37,24 @@ impl Wiring {
         runtime: Handle,
     ) -> anyhow::Result<Self> {
         let catalogue = registry.catalogue().context("the schemas cannot be used")?;
+        let clock = Arc::new(SystemClock::new());
         Ok(Self {
             catalogue: Arc::new(catalogue),
             kafka: settings.kafka.config(),
             access: settings.kafka.access(),
+            store: settings.scylla.store(Arc::<SystemClock>::clone(&clock))?,
             settings,
-            clock: Arc::new(SystemClock::new()),
+            clock,
             stop: StopToken::default(),
             board: Board::default(),
             runtime,
         })
+    }
+
+    /// How long a revocation may wait for work on its way: others wait for us, so no longer than
+    /// half of what makes them wait after a crash.
+    pub(crate) fn drain_max(&self) -> Duration {
+        self.settings.kafka.session_timeout / 2
     }
 
     pub(crate) fn clock(&self) -> Now {
@@ -66,8 +78,8 @@ impl Seat<'_> {
         let text = reasons.join("; ");
         if self.wiring.board.post(self.worker, reasons) {
             match text.as_str() {
-                "" => tracing::info!(worker = self.worker, "ready"),
-                reason => tracing::info!(worker = self.worker, reason, "not ready"),
+                "" => info!("ready"),
+                reason => info!(reason, "not ready"),
             }
         }
     }
