@@ -2,10 +2,15 @@
 
 #[cfg(test)]
 mod engine {
+    mod beginning;
+    mod commits;
+    mod handover;
+    mod stage;
+
     mod decide {
         mod answers;
         mod bad_input;
-        mod desk;
+        pub(crate) mod desk;
         mod moody;
         mod moved;
         mod passwords;

@@ -4,6 +4,7 @@ mod given;
 pub mod log_contract;
 pub mod memory_log;
 mod memory_store;
+pub mod simulation;
 pub mod store_contract;
 
 pub use given::{Given, When, given};

@@ -14,6 +14,7 @@ impl<S: Step> Engine<S> {
         }
         for (source, epoch) in assigned {
             tracing::info!(task = self.config.group, %source, "partition assigned");
+            self.forget(*source);
             self.tasks
                 .insert(*source, Task::new(*epoch, self.now.elapsed));
         }
@@ -26,7 +27,13 @@ impl<S: Step> Engine<S> {
         }
     }
 
-    pub(super) fn on_revoking(&mut self, sources: Vec<TopicPartition>) {
+    pub(super) fn on_revoking(&mut self, mut sources: Vec<TopicPartition>) {
+        // A stop and the group may both want the same; it is released once.
+        let pending = &self.revocations;
+        sources.retain(|source| !pending.iter().any(|one| one.sources.contains(source)));
+        if sources.is_empty() {
+            return;
+        }
         for source in &sources {
             if let Some(task) = self.tasks.get_mut(source) {
                 task.is_revoking = true;
@@ -133,6 +140,7 @@ impl<S: Step> Engine<S> {
         match beginning.next_offset(source, config.start, config.accept_gap) {
             Ok(next_offset) => {
                 task.phase = Phase::Claiming;
+                task.record = beginning.record().cloned();
                 task.staged.next_offset = next_offset;
                 task.committed = next_offset;
             }

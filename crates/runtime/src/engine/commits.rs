@@ -2,7 +2,7 @@
 
 use metrics::{counter, gauge, histogram};
 
-use super::flight::{self, Flight, FlightStatus, Verdict};
+use super::flight::{self, Flight, FlightStatus};
 use super::task::Phase;
 use super::{Engine, Renewal};
 use crate::log::{Answer, AskFailure, CommitFailure, Effect};
@@ -39,20 +39,26 @@ impl<S: Step> Engine<S> {
         }
         let backoff = Backoff::new(self.config.seed ^ self.next_ask);
         let mut flight = Flight::new(parts, backoff, self.now.elapsed);
-        self.send(&mut flight, &owner);
-        self.flight = Some(flight);
+        if self.send(&mut flight, &owner) {
+            self.flight = Some(flight);
+        }
     }
 
-    fn send(&mut self, flight: &mut Flight, owner: &str) {
+    /// Whether the commit is on its way.
+    fn send(&mut self, flight: &mut Flight, owner: &str) -> bool {
         match flight.commit(&self.step, owner) {
             Ok(commit) => {
                 let records: usize = commit.parts.iter().map(|part| part.records.len()).sum();
                 tracing::debug!(task = self.config.group, records, "commit begins");
                 self.effects.push(Effect::Commit(commit));
+                true
             }
             Err(error) => {
                 // A task record is two fields of ours: if it does not fit, the schema is wrong.
-                tracing::error!(task = self.config.group, %error, "task record cannot be written");
+                for source in flight.sources() {
+                    self.fail(source, error.to_string());
+                }
+                false
             }
         }
     }
@@ -108,7 +114,8 @@ impl<S: Step> Engine<S> {
         let took = self.now.elapsed.saturating_sub(flight.since);
         let group = self.config.group.clone();
         histogram!(names::BATCH_SECONDS, "task" => group).record(took.as_secs_f64());
-        for part in flight.into_parts() {
+        let (parts, sender) = flight.into_parts();
+        for part in parts {
             self.step.committed(self.now, &part.appended);
             let Some(task) = self.tasks.get_mut(&part.source) else {
                 continue;
@@ -117,6 +124,7 @@ impl<S: Step> Engine<S> {
                 continue;
             }
             task.committed = part.next_offset;
+            task.record = Some(part.task_record(&sender));
             if part.releases {
                 task.is_released = true;
             } else if matches!(task.phase, Phase::Claiming) {
@@ -145,7 +153,11 @@ impl<S: Step> Engine<S> {
         };
         if flight.is_due(now) && matches!(self.renewing, Renewal::Done) {
             match flight.status {
-                FlightStatus::Waiting(_) => self.send(&mut flight, &owner),
+                FlightStatus::Waiting(_) => {
+                    if !self.send(&mut flight, &owner) {
+                        return;
+                    }
+                }
                 FlightStatus::SettleAt(_) => {
                     let ask = flight.settlement(&self.step);
                     let id = self.ask(ask);
@@ -176,16 +188,10 @@ impl<S: Step> Engine<S> {
             self.flight = Some(flight);
             return;
         };
-        match flight.verdict(&self.step, &tails) {
-            Verdict::Committed => self.land(flight),
-            Verdict::NotCommitted { taken } => {
-                for source in &taken {
-                    self.forget(*source);
-                }
-                flight.drop_parts(|source| taken.contains(&source));
-                flight.status = FlightStatus::Waiting(self.now.elapsed);
-                self.flight = (!flight.is_empty()).then_some(flight);
-            }
+        if flight.is_committed(&self.step, &tails) {
+            return self.land(flight);
         }
+        flight.status = FlightStatus::Waiting(self.now.elapsed);
+        self.flight = Some(flight);
     }
 }

@@ -20,13 +20,15 @@ pub(super) struct FlightPart {
     /// Everything but the task record, which names the owner of the attempt.
     pub(super) records: Outbox,
     pub(super) next_offset: i64,
+    /// The task record that stood before.
+    pub(super) before: Option<TaskRecord>,
     /// Whether the task record clears the owner.
     pub(super) releases: bool,
     pub(super) appended: Vec<(Timestamp, u32)>,
 }
 
 impl FlightPart {
-    fn task_record(&self, owner: &str) -> TaskRecord {
+    pub(super) fn task_record(&self, owner: &str) -> TaskRecord {
         let owner = (!self.releases).then(|| owner.to_owned());
         TaskRecord {
             owner,
@@ -38,8 +40,12 @@ impl FlightPart {
 #[derive(Debug)]
 pub(super) struct Flight {
     parts: Vec<FlightPart>,
-    /// What was sent last, and under which owner; sent again as it is while nothing changes.
-    sent: Option<(String, Arc<Commit>)>,
+    /// What was sent last; sent again as it is while nothing changes.
+    sent: Option<Arc<Commit>>,
+    /// Under which transactional id.
+    sender: String,
+    /// The partitions whose task records were asked for last, in the ask's order.
+    asked: Vec<TopicPartition>,
     pub(super) status: FlightStatus,
     backoff: Backoff,
     pub(super) since: Duration,
@@ -59,21 +65,13 @@ pub(super) enum FlightStatus {
     Settling(AskId),
 }
 
-/// What the task records tell of a commit.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Committed,
-    /// To be sent again, less the parts of partitions that have another owner by now.
-    NotCommitted {
-        taken: Vec<TopicPartition>,
-    },
-}
-
 impl Flight {
     pub(super) fn new(parts: Vec<FlightPart>, backoff: Backoff, since: Duration) -> Self {
         Self {
             parts,
             sent: None,
+            sender: String::new(),
+            asked: Vec::new(),
             status: FlightStatus::Sent,
             backoff,
             since,
@@ -87,8 +85,8 @@ impl Flight {
         owner: &str,
     ) -> Result<Arc<Commit>, EncodeError> {
         self.status = FlightStatus::Sent;
-        if let Some((sender, commit)) = &self.sent
-            && sender == owner
+        if let Some(commit) = &self.sent
+            && self.sender == owner
         {
             return Ok(Arc::clone(commit));
         }
@@ -118,7 +116,8 @@ impl Flight {
             });
         }
         let commit = Arc::new(Commit { parts });
-        self.sent = Some((owner.to_owned(), Arc::clone(&commit)));
+        owner.clone_into(&mut self.sender);
+        self.sent = Some(Arc::clone(&commit));
         Ok(commit)
     }
 
@@ -171,12 +170,18 @@ impl Flight {
         }
     }
 
-    pub(super) fn into_parts(self) -> Vec<FlightPart> {
-        self.parts
+    pub(super) fn sources(&self) -> impl Iterator<Item = TopicPartition> {
+        self.parts.iter().map(|part| part.source)
+    }
+
+    /// The parts, and under which transactional id they were sent.
+    pub(super) fn into_parts(self) -> (Vec<FlightPart>, String) {
+        (self.parts, self.sender)
     }
 
     /// The question whose answer tells what became of the commit.
-    pub(super) fn settlement<S: Step>(&self, step: &S) -> Ask {
+    pub(super) fn settlement<S: Step>(&mut self, step: &S) -> Ask {
+        self.asked = self.sources().collect();
         let topic = step.state_topic();
         let tails = self.parts.iter().map(|part| {
             (
@@ -187,26 +192,19 @@ impl Flight {
         Ask::Tails(tails.collect())
     }
 
-    /// A transaction is whole: one task record of it that stands tells of all. A record of another
-    /// owner tells that the partition was taken, before or after.
-    pub(super) fn verdict<S: Step>(&self, step: &S, tails: &[Tail]) -> Verdict {
-        let sender = self.sent.as_ref().map_or("", |(owner, _)| owner.as_str());
-        let mut taken = Vec::new();
-        for (part, tail) in self.parts.iter().zip(tails) {
-            let stored = tail
-                .committed
-                .as_deref()
-                .map(|bytes| step.decode_task_record(bytes));
-            let Some(Ok(stored)) = stored else { continue };
-            if stored == part.task_record(sender) {
-                return Verdict::Committed;
-            }
-            let is_foreign = stored.owner.as_deref().is_some_and(|owner| owner != sender);
-            if is_foreign && stored.next_offset >= part.next_offset {
-                taken.push(part.source);
-            }
-        }
-        Verdict::NotCommitted { taken }
+    /// Whether the commit took effect. A transaction is whole: one task record of it that stands
+    /// tells of all, if it says something new. When none stands nothing of it took effect, or all
+    /// of its partitions were taken by others since; then our epochs are over, and nothing of it
+    /// can be sent again.
+    pub(super) fn is_committed<S: Step>(&self, step: &S, tails: &[Tail]) -> bool {
+        self.asked.iter().zip(tails).any(|(source, tail)| {
+            let part = self.parts.iter().find(|part| part.source == *source);
+            let stored = tail.committed.as_deref();
+            let stored = stored.and_then(|bytes| step.decode_task_record(bytes).ok());
+            part.zip(stored).is_some_and(|(part, stored)| {
+                stored == part.task_record(&self.sender) && Some(&stored) != part.before.as_ref()
+            })
+        })
     }
 }
 

@@ -184,7 +184,13 @@ impl TakeOver {
         self.pending = None;
         let next = match (self.stage, answer) {
             (Stage::Tails, Ok(Answer::Tails(tails))) => {
-                self.owners = owners_in(step, &tails);
+                // Who owns what we have lost meanwhile is none of our business.
+                let members = &self.members;
+                let is_ours = |tail: &&Tail| {
+                    let partition = tail.source.partition;
+                    members.iter().any(|m| m.source.partition == partition)
+                };
+                self.owners = owners_in(step, tails.iter().filter(is_ours));
                 Some(Stage::Fence)
             }
             (Stage::Fence, Ok(Answer::Fenced)) => Some(Stage::GroupOffsets),
@@ -265,12 +271,9 @@ impl TakeOver {
 
 /// The owners that task records name, each once. A record that cannot be read names nobody here;
 /// the restore reads it again and stops there.
-fn owners_in<S: Step>(step: &S, tails: &[Tail]) -> Vec<String> {
+fn owners_in<'t, S: Step>(step: &S, tails: impl Iterator<Item = &'t Tail>) -> Vec<String> {
     let mut owners = Vec::new();
-    for bytes in tails
-        .iter()
-        .flat_map(|tail| tail.committed.iter().chain(&tail.open))
-    {
+    for bytes in tails.flat_map(|tail| tail.committed.iter().chain(&tail.open)) {
         let record = step.decode_task_record(bytes).ok();
         if let Some(owner) = record.and_then(|record| record.owner)
             && !owners.contains(&owner)
@@ -282,6 +285,11 @@ fn owners_in<S: Step>(step: &S, tails: &[Tail]) -> Vec<String> {
 }
 
 impl Beginning {
+    /// The task record that stands.
+    pub(super) const fn record(&self) -> Option<&TaskRecord> {
+        self.record.as_ref()
+    }
+
     /// Where the task goes on, or why it must not.
     pub(super) fn next_offset(
         &self,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millrace_eventsourcing::Timestamp;
+use millrace_eventsourcing::{TaskRecord, Timestamp};
 
 use super::TaskState;
 use super::flight::FlightPart;
@@ -19,6 +19,8 @@ pub(super) struct Task<St> {
     pub(super) phase: Phase,
     pub(super) state: St,
     pub(super) staged: Staged,
+    /// The task record that stands, as far as we know.
+    pub(super) record: Option<TaskRecord>,
     /// The position that the last commit of ours stored.
     pub(super) committed: i64,
     pub(super) is_revoking: bool,
@@ -73,6 +75,7 @@ impl<St: Default> Task<St> {
             phase: Phase::Restoring,
             state: St::default(),
             staged: Staged::default(),
+            record: None,
             committed: -1,
             is_revoking: false,
             is_released: false,
@@ -131,6 +134,7 @@ impl<St: Default> Task<St> {
             epoch: self.epoch,
             records: staged.outbox,
             next_offset,
+            before: self.record.clone(),
             releases: self.is_revoking && matches!(self.phase, Phase::Running),
             appended: staged.appended,
         })
