@@ -49,7 +49,7 @@ pub(crate) fn command(cluster: &Cluster, node: &Node) -> Result<Command> {
     let settings = directory.join("cassandra.yaml");
     fs::write(&settings, yaml(cluster, node))?;
     let jars = maven::CASSANDRA.jars()?;
-    let mut command = java(&cluster.options, &cluster.process(node));
+    let mut command = java(cluster, node);
     for package in EXPORTED {
         command.arg(format!("--add-exports={package}=ALL-UNNAMED"));
     }

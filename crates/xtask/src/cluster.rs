@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ports::{self, Registry};
 use crate::process::Process;
-use crate::{cassandra, kafka, wait};
+use crate::{cassandra, kafka, process, project, wait};
 
 /// Names the test run that clusters belong to; the end of the run is theirs too.
 pub(crate) const RUN: &str = "MILLRACE_XTASK_RUN";
@@ -117,6 +117,8 @@ pub(crate) struct Cluster {
     pub(crate) directory: PathBuf,
     pub(crate) options: Options,
     pub(crate) nodes: Vec<Node>,
+    /// The test run whose end is the cluster's too.
+    run: Option<String>,
 }
 
 impl Cluster {
@@ -152,6 +154,7 @@ impl Cluster {
             directory,
             options,
             nodes,
+            run: run.map(str::to_owned),
         };
         let file = cluster.directory.join("cluster.json");
         fs::write(&file, serde_json::to_string_pretty(&cluster)?)?;
@@ -160,7 +163,7 @@ impl Cluster {
             .iter()
             .flat_map(|node| [node.address, node.internal]);
         let taken = taken.map(|address| address.port()).collect();
-        registry.reserve(&file, taken, run.map(str::to_owned))?;
+        registry.reserve(&file, taken)?;
         Ok(cluster)
     }
 
@@ -213,8 +216,7 @@ impl Cluster {
     /// Kills all nodes and deletes everything.
     pub(crate) fn wipe(&self) -> Result<()> {
         self.down(true)?;
-        fs::remove_dir_all(&self.directory)
-            .with_context(|| format!("delete `{}`", self.directory.display()))
+        project::delete(&self.directory)
     }
 
     /// The node with this number.
@@ -286,11 +288,13 @@ impl Cluster {
 }
 
 /// A JVM with flags that shorten the start and bound its memory, marked as the node's process.
-pub(crate) fn java(options: &Options, process: &Process) -> Command {
+pub(crate) fn java(cluster: &Cluster, node: &Node) -> Command {
     let mut command = Command::new(java_program());
-    command.arg(process.marker()).args([
-        format!("-Xmx{}", options.heap),
-        format!("-XX:TieredStopAtLevel={}", options.compiler_tier),
+    command.arg(cluster.process(node).marker());
+    command.args(cluster.run.as_deref().map(process::run_marker));
+    command.args([
+        format!("-Xmx{}", cluster.options.heap),
+        format!("-XX:TieredStopAtLevel={}", cluster.options.compiler_tier),
         "-XX:+UseSerialGC".to_owned(),
         "-XX:-UsePerfData".to_owned(),
         "-XX:+ExitOnOutOfMemoryError".to_owned(),

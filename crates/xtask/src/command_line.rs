@@ -62,7 +62,7 @@ enum Command {
         run: Option<String>,
         /// Once this process has ended
         #[arg(long)]
-        after: Option<u32>,
+        after: Option<i32>,
     },
 }
 
@@ -114,7 +114,7 @@ struct Up {
     #[arg(long)]
     print_env: bool,
     /// Kill the servers and delete their data when standard input is closed
-    #[arg(long)]
+    #[arg(long, requires = "dir")]
     until_stdin_closes: bool,
 }
 

@@ -10,10 +10,9 @@ use std::{fs, io};
 
 use anyhow::{Context, Result};
 
-use crate::cluster::{Cluster, START_LIMIT};
-use crate::ports::Registry;
+use crate::cluster::START_LIMIT;
 use crate::servers::Servers;
-use crate::{project, wait};
+use crate::{process, project, wait};
 
 /// A guard that watches this process.
 #[derive(Debug)]
@@ -42,9 +41,10 @@ impl Guard {
 
 /// Starts a guard of `servers` that watches this process's standard input in its stead.
 pub(crate) fn hand_over(servers: &Servers) -> Result<()> {
+    fs::create_dir_all(&servers.directory)?;
     let mut command = command(&std::env::current_exe()?);
     command.args(servers.service.map(|service| service.to_string()));
-    command.arg("--dir").arg(&servers.directory);
+    command.arg("--dir").arg(servers.directory.canonicalize()?);
     command.args(["--after", &std::process::id().to_string()]);
     command
         .stdin(Stdio::inherit())
@@ -56,27 +56,25 @@ pub(crate) fn hand_over(servers: &Servers) -> Result<()> {
 /// The guard of a test run: waits for the end of standard input, then cleans up.
 pub(crate) fn watch_run(run: &str) -> Result<()> {
     io::copy(&mut io::stdin(), &mut io::sink())?;
-    for directory in Registry::clusters_of(run)? {
-        if let Some(cluster) = Cluster::load(&directory)? {
-            cluster.wipe()?;
-        }
-    }
-    match fs::remove_dir_all(project::run(run)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
+    process::kill_run(run)?;
+    project::delete(&project::run(run))
 }
 
 /// The guard of `servers`; `after` is the process that starts them: its end is awaited too.
-pub(crate) fn watch(servers: &Servers, after: Option<u32>) -> Result<()> {
+///
+/// Whoever closed the pipe may have deleted the directory already, so it is not asked what runs.
+pub(crate) fn watch(servers: &Servers, after: Option<i32>) -> Result<()> {
     io::copy(&mut io::stdin(), &mut io::sink())?;
     if let Some(pid) = after {
-        let starting = Path::new("/proc").join(pid.to_string());
         wait::until("end of the start", 2 * START_LIMIT, || {
-            Ok(!starting.exists())
+            Ok(process::has_ended(pid))
         })?;
     }
-    servers.down(true, true)
+    for directory in servers.directories() {
+        process::kill_below(&directory)?;
+        project::delete(&directory)?;
+    }
+    Ok(())
 }
 
 fn command(program: &Path) -> Command {

@@ -111,7 +111,7 @@ fn format_storage(cluster: &Cluster, node: &Node, properties: &Path) -> Result<(
 }
 
 fn jvm(cluster: &Cluster, node: &Node) -> Result<std::process::Command> {
-    let mut command = java(&cluster.options, &cluster.process(node));
+    let mut command = java(cluster, node);
     let logging = cluster.node_directory(node).join("log4j2.properties");
     command
         .arg("-Dlog4j2.disable.jmx=true")

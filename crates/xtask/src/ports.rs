@@ -29,8 +29,6 @@ pub(crate) struct Registry {
 struct Entry {
     /// The cluster's file: the entry ends with it.
     cluster: PathBuf,
-    /// The test run that the cluster belongs to.
-    run: Option<String>,
     ports: Vec<u16>,
 }
 
@@ -53,19 +51,6 @@ impl Registry {
         })
     }
 
-    /// The directories of the clusters that belong to a test run.
-    pub(crate) fn clusters_of(run: &str) -> Result<Vec<PathBuf>> {
-        let registry = Self::open()?;
-        let ours = registry
-            .entries
-            .iter()
-            .filter(|entry| entry.run.as_deref() == Some(run));
-        Ok(ours
-            .filter_map(|entry| entry.cluster.parent())
-            .map(Path::to_path_buf)
-            .collect())
-    }
-
     /// A port that is free on all of the first `hosts` loopback addresses: `usual`, when it is.
     pub(crate) fn choose(&self, usual: u16, hosts: u8, not: &[u16]) -> Result<u16> {
         let others = CHOICE.skip(usize::from(start_of_search()));
@@ -80,15 +65,9 @@ impl Registry {
     }
 
     /// Notes the ports of a cluster; its file must exist by the time the registry is closed.
-    pub(crate) fn reserve(
-        mut self,
-        cluster: &Path,
-        ports: Vec<u16>,
-        run: Option<String>,
-    ) -> Result<()> {
+    pub(crate) fn reserve(mut self, cluster: &Path, ports: Vec<u16>) -> Result<()> {
         self.entries.push(Entry {
             cluster: cluster.to_path_buf(),
-            run,
             ports,
         });
         fs::write(&self.file, serde_json::to_string_pretty(&self.entries)?)?;

@@ -16,6 +16,10 @@ use nix::unistd::Pid;
 
 use crate::wait;
 
+/// A node's directory follows.
+const NODE: &str = "-Dmillrace.node=";
+/// The name of a test run follows.
+const RUN: &str = "-Dmillrace.run=";
 /// A server that ignores SIGTERM for this long is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// Microseconds as a rule.
@@ -39,7 +43,7 @@ impl Process {
 
     /// The argument every process of ours carries, so that a reused pid is not taken for it.
     pub(crate) fn marker(&self) -> String {
-        format!("-Dmillrace.node={}", self.directory.display())
+        format!("{NODE}{}", self.directory.display())
     }
 
     /// What the process prints.
@@ -140,10 +144,52 @@ impl Process {
     }
 }
 
+/// The argument of processes that belong to a test run.
+pub(crate) fn run_marker(run: &str) -> String {
+    [RUN, run].concat()
+}
+
+/// Kills the servers of a test run, wherever they are.
+pub(crate) fn kill_run(run: &str) -> Result<()> {
+    let marker = run_marker(run);
+    kill_all(|argument| argument == marker)
+}
+
+/// Kills the servers whose nodes lie below `directory`, also when it has been deleted.
+pub(crate) fn kill_below(directory: &Path) -> Result<()> {
+    kill_all(|argument| {
+        argument
+            .strip_prefix(NODE)
+            .is_some_and(|node| Path::new(node).starts_with(directory))
+    })
+}
+
+fn kill_all(is_ours: impl Fn(&str) -> bool) -> Result<()> {
+    for entry in fs::read_dir("/proc")? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let Ok(pid) = name.parse() else { continue };
+        // It may have ended by now, or be no business of ours.
+        let Ok(arguments) = fs::read(path.join("cmdline")) else {
+            continue;
+        };
+        let arguments = String::from_utf8_lossy(&arguments).into_owned();
+        if arguments.split('\0').any(&is_ours) {
+            send(pid, Signal::SIGKILL)?;
+            wait::until("end of a killed server", KILL_LIMIT, || Ok(has_ended(pid)))?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether nothing of it is left but, perhaps, an entry that its parent has not yet read.
 ///
 /// A dying process loses its arguments first and its ports last.
-fn has_ended(pid: i32) -> bool {
+pub(crate) fn has_ended(pid: i32) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return true;
     };

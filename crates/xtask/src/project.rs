@@ -1,7 +1,11 @@
 //! Where things lie: the project's root and the git-ignored directory for servers and tools.
 
 use std::ffi::OsString;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
 
 /// The root of the workspace this tool was built from.
 pub(crate) fn root() -> PathBuf {
@@ -32,4 +36,14 @@ pub(crate) fn run(name: &str) -> PathBuf {
 /// The cargo that runs this program, else the one on the path.
 pub(crate) fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
+}
+
+/// Deletes a directory; another process may be doing the same.
+pub(crate) fn delete(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("delete `{}`", directory.display()))
+        }
+        _ => Ok(()),
+    }
 }

@@ -138,6 +138,14 @@ impl Servers {
         cluster.up()
     }
 
+    /// The directories of the clusters, there or not.
+    pub(crate) fn directories(&self) -> Vec<PathBuf> {
+        self.services()
+            .iter()
+            .map(|service| service.directory(&self.directory))
+            .collect()
+    }
+
     fn services(&self) -> Vec<Service> {
         self.service
             .map_or_else(|| Service::ALL.to_vec(), |one| vec![one])

@@ -35,6 +35,14 @@ fn run(directory: &Path, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {said}");
 }
 
+fn soon(condition: impl Fn() -> bool) -> bool {
+    let looks = LIMIT.as_millis() / LOOK_EVERY.as_millis();
+    (0..looks).any(|_| {
+        thread::sleep(LOOK_EVERY);
+        condition()
+    })
+}
+
 /// A broker of its own that ends with the returned process's standard input.
 fn broker(directory: &Path) -> (Child, SocketAddr) {
     let arguments = ["up", "kafka", "--until-stdin-closes", "--print-env"];
@@ -93,12 +101,17 @@ fn servers_and_their_data_end_with_the_caller() {
 
     drop(stdin);
     let gone = || TcpStream::connect(address).is_err() && !directory.path().join("kafka").exists();
-    let looks = LIMIT.as_millis() / LOOK_EVERY.as_millis();
-    let ended = (0..looks).any(|_| {
-        thread::sleep(LOOK_EVERY);
-        gone()
-    });
-    assert!(ended, "the broker at {address} is still there");
+    assert!(soon(gone), "the broker at {address} is still there");
+}
+
+#[test]
+fn servers_end_with_the_caller_also_when_their_data_went_first() {
+    let directory = TempDir::new().unwrap();
+    let (caller, address) = broker(directory.path());
+    drop(directory);
+    drop(caller.stdin);
+    let gone = || TcpStream::connect(address).is_err();
+    assert!(soon(gone), "the broker at {address} is still there");
 }
 
 #[test]
