@@ -1,5 +1,7 @@
 //! Rows on their way to the server, and tables emptied again.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +25,16 @@ const TRUNCATE_TIMEOUT: Duration = Duration::from_secs(70);
 
 pub(crate) async fn apply(store: &Inner, batch: &Batch) -> Result<(), StoreError> {
     let live = store.connection.live().await?;
+    let mut statements = HashMap::new();
     let mut writes = Vec::new();
     for group in groups(&batch.rows) {
-        let statement = prepare(store, &live, batch.context, group.table).await?;
+        let statement = match statements.entry(group.table.name) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(place) => {
+                let statement = prepare(store, &live, batch.context, group.table).await?;
+                Arc::clone(place.insert(statement))
+            }
+        };
         writes.push(write(store, &live, batch.context, (group, statement)));
     }
     stream::iter(writes)
