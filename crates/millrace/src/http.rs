@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tracing::warn;
 
 use crate::board::Board;
+use crate::schemas::{KnownSchemas, Registration};
 use crate::settings::{HttpSettings, Listen};
 
 /// How many ports above the default one are tried.
@@ -31,7 +32,17 @@ const SCHEMA_REGISTRY: &str = "application/vnd.schemaregistry.v1+json";
 pub(crate) struct Served {
     pub(crate) board: Board,
     pub(crate) metrics: PrometheusHandle,
-    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) schemas: Arc<Registration>,
+}
+
+impl Served {
+    fn catalogue(&self) -> Result<&Catalogue, Refusal> {
+        let schemas = self.schemas.done();
+        schemas.map(KnownSchemas::catalogue).ok_or_else(|| Refusal {
+            error_code: 50302,
+            message: "The schemas are not registered yet.".to_owned(),
+        })
+    }
 }
 
 /// All addresses that are answered.
@@ -67,22 +78,30 @@ async fn metrics(State(served): State<Served>) -> Response {
 }
 
 async fn schema(State(served): State<Served>, Path(id): Path<String>) -> Response {
-    registry_answer(served.catalogue.schema(&id))
+    registry_answer(served.catalogue().and_then(|known| known.schema(&id)))
 }
 
 async fn subjects(State(served): State<Served>) -> Response {
-    registry_answer(Ok(served.catalogue.subjects()))
+    registry_answer(served.catalogue().map(Catalogue::subjects))
 }
 
 async fn versions(State(served): State<Served>, Path(subject): Path<String>) -> Response {
-    registry_answer(served.catalogue.versions(&subject))
+    registry_answer(
+        served
+            .catalogue()
+            .and_then(|known| known.versions(&subject)),
+    )
 }
 
 async fn version(
     State(served): State<Served>,
     Path((subject, version)): Path<(String, String)>,
 ) -> Response {
-    registry_answer(served.catalogue.version(&subject, &version))
+    registry_answer(
+        served
+            .catalogue()
+            .and_then(|known| known.version(&subject, &version)),
+    )
 }
 
 async fn read_only(method: Method) -> Response {

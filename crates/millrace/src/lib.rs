@@ -20,6 +20,7 @@ mod http;
 mod password;
 mod registry;
 mod run;
+mod schemas;
 mod settings;
 mod telemetry;
 mod time;

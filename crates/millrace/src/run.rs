@@ -3,6 +3,7 @@
 mod commands;
 mod membership;
 mod projections;
+mod registering;
 mod signals;
 mod standing;
 mod supervise;
@@ -76,7 +77,7 @@ pub(crate) fn run(registry: &Registry, settings: Settings, plan: &Plan) -> anyho
     let served = Served {
         board: wiring.board.clone(),
         metrics: metrics.clone(),
-        catalogue: Arc::clone(&wiring.catalogue),
+        schemas: Arc::clone(&wiring.schemas),
     };
     serve(&runtime, &wiring.settings, served)?;
     runtime.spawn(async move {

@@ -24,19 +24,15 @@ const SECONDS_BUCKETS: [f64; 16] = [
 /// How often the recorder tidies up; between two scrapes of anybody.
 pub(crate) const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Starts to write log lines to standard error. Our own at `settings.level`, those of libraries
-/// from warnings on.
+/// Starts to write log lines to standard error. Of libraries, warnings; of the clients of Kafka
+/// and the CQL store nothing, unless details are wanted: what they have to say reaches us as
+/// errors, which we log once, while they repeat each of them for every broker and every try.
 ///
 /// # Errors
 /// When that was done before.
 pub(crate) fn start_log(settings: &LogSettings) -> anyhow::Result<()> {
-    let libraries = if settings.level == "error" {
-        "error"
-    } else {
-        "warn"
-    };
-    let filter = EnvFilter::try_new(format!("{libraries},millrace={}", settings.level))
-        .context("`log.level` is not understood")?;
+    let filter =
+        EnvFilter::try_new(directives(&settings.level)).context("`log.level` is not understood")?;
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     match settings.format {
@@ -52,6 +48,15 @@ pub(crate) fn start_log(settings: &LogSettings) -> anyhow::Result<()> {
         error!(place, "panicked");
     }));
     Ok(())
+}
+
+fn directives(level: &str) -> String {
+    let (libraries, clients) = match level {
+        "error" => ("error", "off"),
+        "debug" | "trace" => ("warn", "warn"),
+        _ => ("warn", "off"),
+    };
+    format!("{libraries},rdkafka={clients},librdkafka={clients},scylla={clients},millrace={level}")
 }
 
 /// Starts to collect metrics, each with its help text.

@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Context;
-use millrace_avro::Catalogue;
 use millrace_kafka::KafkaAccess;
 use millrace_runtime::clock::SystemClock;
 use millrace_scylla::ScyllaStore;
 
 use crate::registry::Registry;
+use crate::schemas::{KnownSchemas, Registration};
 use crate::settings::{Backend, Settings};
 
 /// The contexts that are served, and the settings.
@@ -35,15 +35,13 @@ impl App {
     }
 
     /// The schemas, registered if there is a registry.
-    pub(crate) fn catalogue(&self) -> anyhow::Result<Catalogue> {
+    pub(crate) fn catalogue(&self) -> anyhow::Result<KnownSchemas> {
         let catalogue = self
             .registry
             .catalogue()
             .context("the schemas cannot be used")?;
-        let Some(url) = &self.settings.schema_registry_url else {
-            return Ok(catalogue);
-        };
-        Ok(catalogue.with_registry(&millrace_avro::Registry::new(url)?)?)
+        let url = self.settings.schema_registry_url.as_deref();
+        Ok(Registration::new(catalogue, url)?.complete()?)
     }
 
     /// Refuses backends that a command cannot use.

@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use anyhow::Context;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use millrace_eventsourcing::{Cell, Column, ColumnType, Table, Timestamp};
+use millrace_runtime::store::PROGRESS;
 use millrace_scylla::SelectError;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::{App, Exit, UsageError, block_on};
 use crate::time::{parse_time, time_text};
@@ -48,7 +50,7 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
     let mut out = io::stdout().lock();
     if args.json {
         for row in &rows {
-            writeln!(out, "{}", json_of(table, row))?;
+            writeln!(out, "{}", serde_json::to_string(&Fields(table, row))?)?;
         }
     } else {
         writeln!(out, "{}", grid(table, &rows))?;
@@ -58,9 +60,10 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
 
 fn find(app: &App, name: &str) -> Result<(&'static str, &'static Table), UsageError> {
     let tables = app.registry.tables();
-    let all = tables
-        .iter()
-        .flat_map(|context| context.tables.iter().map(|table| (context.context, *table)));
+    let all = tables.iter().flat_map(|context| {
+        let declared = context.tables.iter().copied().chain([&PROGRESS]);
+        declared.map(|table| (context.context, table))
+    });
     let mut all: Vec<_> = all
         .map(|(context, t)| (format!("{context}.{}", t.name), context, t))
         .collect();
@@ -112,10 +115,14 @@ fn cell(column: &Column, text: &str) -> Result<Cell, UsageError> {
     }
 }
 
-fn json_of(table: &Table, row: &[Cell]) -> Value {
-    let fields = table.columns.iter().zip(row);
-    let fields = fields.map(|(column, cell)| (column.name.to_owned(), value(cell)));
-    Value::Object(fields.collect::<Map<_, _>>())
+/// A row as one JSON object, its fields in the order of the columns.
+struct Fields<'a>(&'a Table, &'a [Cell]);
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let columns = self.0.columns.iter().map(|column| column.name);
+        serializer.collect_map(columns.zip(self.1.iter().map(value)))
+    }
 }
 
 fn value(cell: &Cell) -> Value {
@@ -174,7 +181,12 @@ mod tests {
             Cell::Bigint(8),
             Cell::Unset,
         ];
-        let json = json_of(&ACCOUNTS, &row);
+        let text = serde_json::to_string(&Fields(&ACCOUNTS, &row)).unwrap();
+        assert!(
+            text.starts_with(r#"{"id":"acc-1","first_name":"Jon","last_name":null,"#),
+            "{text}"
+        );
+        let json: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["balance"], 5000);
         assert_eq!(json["opened_at"], "2026-11-20T12:00:00.000Z");
         assert_eq!(json["last_name"], Value::Null);

@@ -6,15 +6,22 @@ use serde_json::{Value, json};
 
 use super::*;
 
+fn catalogue() -> Catalogue {
+    crate::contexts().catalogue().unwrap()
+}
+
 struct Server {
     address: SocketAddr,
     board: Board,
-    catalogue: Arc<Catalogue>,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Server {
     fn start() -> Self {
+        Self::with_registry(None)
+    }
+
+    fn with_registry(url: Option<&str>) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let recorder = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
@@ -23,16 +30,15 @@ impl Server {
         let served = Served {
             board: Board::default(),
             metrics: recorder.handle(),
-            catalogue: Arc::new(Catalogue::published().unwrap()),
+            schemas: Arc::new(Registration::new(catalogue(), url).unwrap()),
         };
-        let (board, catalogue) = (served.board.clone(), Arc::clone(&served.catalogue));
+        let board = served.board.clone();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(axum::serve(listener, router(served)).into_future());
         Self {
             address,
             board,
-            catalogue,
             _runtime: runtime,
         }
     }
@@ -88,7 +94,7 @@ fn metrics_are_in_the_form_of_prometheus() {
 fn schemas_are_found_by_id_subject_and_version() {
     let server = Server::start();
     let subject = "bank.account.events-value";
-    let id = server.catalogue.current_id(subject).unwrap();
+    let id = catalogue().current_id(subject).unwrap();
     let (status, by_id) = server.json(&format!("/schemas/ids/{id}"));
     assert_eq!(status, 200);
     let (_, latest) = server.json(&format!("/subjects/{subject}/versions/latest"));
@@ -102,6 +108,13 @@ fn schemas_are_found_by_id_subject_and_version() {
         subjects.as_array().unwrap().contains(&json!(subject)),
         "{subjects}"
     );
+}
+
+#[test]
+fn schemas_that_are_not_registered_yet_are_not_served() {
+    let server = Server::with_registry(Some("http://127.0.0.1:1"));
+    let (status, body) = server.json("/subjects");
+    assert_eq!((status, &body["error_code"]), (503, &json!(50302)));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use millrace_avro::{Catalogue, CatalogueError};
+use millrace_avro::CatalogueError;
 use millrace_eventsourcing::{Aggregate, Schemas, variant_names};
 use millrace_runtime::projector::{EventJournal, OutcomeJournal, Source};
 use millrace_runtime::topic_spec::TopicKind;
@@ -14,6 +14,7 @@ use super::codecs;
 use super::projection::source;
 use super::reader::{self, Reader};
 use crate::run::{End, Seat, work_on_commands};
+use crate::schemas::KnownSchemas;
 
 /// An aggregate that can be served.
 pub(crate) trait AggregateEntry: Debug + Send + Sync {
@@ -30,13 +31,13 @@ pub(crate) trait AggregateEntry: Debug + Send + Sync {
     /// Reads its records for people.
     ///
     /// # Errors
-    /// When the catalogue lacks its schemas.
-    fn reader(&self, catalogue: &Catalogue) -> Result<Box<dyn Reader>, CatalogueError>;
+    /// When one of its schemas is missing.
+    fn reader(&self, schemas: &KnownSchemas) -> Result<Box<dyn Reader>, CatalogueError>;
     /// What the journal follows of it.
     ///
     /// # Errors
-    /// When the catalogue lacks its schemas.
-    fn journal_sources(&self, catalogue: &Catalogue) -> Result<Vec<Source>, CatalogueError>;
+    /// When one of its schemas is missing.
+    fn journal_sources(&self, schemas: &KnownSchemas) -> Result<Vec<Source>, CatalogueError>;
     /// Decides its commands until it is time to stop.
     fn work(&self, seat: Seat<'_>) -> End;
 }
@@ -68,12 +69,12 @@ impl<A: Aggregate> AggregateEntry for Entry<A> {
         A::normalise_id(id)
     }
 
-    fn reader(&self, catalogue: &Catalogue) -> Result<Box<dyn Reader>, CatalogueError> {
-        reader::open::<A>(catalogue)
+    fn reader(&self, schemas: &KnownSchemas) -> Result<Box<dyn Reader>, CatalogueError> {
+        reader::open::<A>(schemas)
     }
 
-    fn journal_sources(&self, catalogue: &Catalogue) -> Result<Vec<Source>, CatalogueError> {
-        let events = EventJournal::<A>::new(codecs::<A>(catalogue)?.events);
+    fn journal_sources(&self, schemas: &KnownSchemas) -> Result<Vec<Source>, CatalogueError> {
+        let events = EventJournal::<A>::new(codecs::<A>(schemas)?.events);
         let outcomes = OutcomeJournal::new(A::NAME);
         Ok(vec![
             source(A::NAME, TopicKind::Events, Box::new(events)),

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use millrace_avro::{Catalogue, CatalogueError};
+use millrace_avro::CatalogueError;
 use millrace_eventsourcing::Table;
 use millrace_runtime::projector::{JOURNAL, JOURNAL_REVISION, JOURNAL_TABLES, Source};
 
 use super::{AggregateEntry, ProjectionEntry};
+use crate::schemas::KnownSchemas;
 
 /// Follows everything that the aggregates of a context decide.
 #[derive(Debug)]
@@ -34,10 +35,10 @@ impl ProjectionEntry for Journal {
             .collect()
     }
 
-    fn sources(&self, catalogue: &Catalogue) -> Result<Vec<Source>, CatalogueError> {
+    fn sources(&self, schemas: &KnownSchemas) -> Result<Vec<Source>, CatalogueError> {
         let mut sources = Vec::new();
         for aggregate in &self.aggregates {
-            sources.extend(aggregate.journal_sources(catalogue)?);
+            sources.extend(aggregate.journal_sources(schemas)?);
         }
         Ok(sources)
     }

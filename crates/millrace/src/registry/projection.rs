@@ -4,13 +4,14 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use millrace_avro::{Catalogue, CatalogueError};
+use millrace_avro::CatalogueError;
 use millrace_eventsourcing::{Aggregate, Projection, Table};
 use millrace_runtime::projector::{Project, Source, Typed};
 use millrace_runtime::topic::Topic;
 use millrace_runtime::topic_spec::TopicKind;
 
 use super::codecs;
+use crate::schemas::KnownSchemas;
 
 /// A projection that can be served.
 pub(crate) trait ProjectionEntry: Debug + Send + Sync {
@@ -25,8 +26,8 @@ pub(crate) trait ProjectionEntry: Debug + Send + Sync {
     /// The topics it follows, and what their records mean.
     ///
     /// # Errors
-    /// When the catalogue lacks a schema.
-    fn sources(&self, catalogue: &Catalogue) -> Result<Vec<Source>, CatalogueError>;
+    /// When a schema is missing.
+    fn sources(&self, schemas: &KnownSchemas) -> Result<Vec<Source>, CatalogueError>;
 }
 
 pub(super) fn entry<P: Projection>() -> Arc<dyn ProjectionEntry> {
@@ -61,8 +62,8 @@ impl<P: Projection> ProjectionEntry for Entry<P> {
         vec![P::Aggregate::NAME]
     }
 
-    fn sources(&self, catalogue: &Catalogue) -> Result<Vec<Source>, CatalogueError> {
-        let codec = codecs::<P::Aggregate>(catalogue)?.events;
+    fn sources(&self, schemas: &KnownSchemas) -> Result<Vec<Source>, CatalogueError> {
+        let codec = codecs::<P::Aggregate>(schemas)?.events;
         let project = Box::new(Typed::<P>::new(codec));
         Ok(vec![source(P::Aggregate::NAME, TopicKind::Events, project)])
     }

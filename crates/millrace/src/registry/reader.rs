@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use millrace_avro::{Catalogue, CatalogueError};
+use millrace_avro::CatalogueError;
 use millrace_eventsourcing::{
     Aggregate, Codec, DecodeError, EventEnvelope, Handled, StateRecord, TaskRecord, Timestamp,
     Version,
@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::codecs;
+use crate::schemas::KnownSchemas;
 use crate::time::time_text;
 
 /// Reads the records of one aggregate.
@@ -55,8 +56,10 @@ pub(crate) trait Fold: Debug {
     fn state(&self) -> Value;
 }
 
-pub(super) fn open<A: Aggregate>(catalogue: &Catalogue) -> Result<Box<dyn Reader>, CatalogueError> {
-    Ok(Box::new(Records(codecs::<A>(catalogue)?)))
+pub(super) fn open<A: Aggregate>(
+    schemas: &KnownSchemas,
+) -> Result<Box<dyn Reader>, CatalogueError> {
+    Ok(Box::new(Records(codecs::<A>(schemas)?)))
 }
 
 #[derive(Debug)]

@@ -10,15 +10,17 @@ use millrace_runtime::topic_spec::TopicKind;
 use millrace_runtime::worker;
 
 use super::standing::{Watched, reasons};
-use super::{End, Seat, membership, topics};
+use super::{End, Seat, membership, registering, topics};
 use crate::registry::codecs;
 
 /// Works until it is stopped or breaks.
 pub(crate) fn work_on_commands<A: Aggregate>(seat: Seat<'_>) -> End {
     let wiring = seat.wiring;
-    let codecs = match codecs::<A>(&wiring.catalogue) {
+    let codecs = match registering::schemas(seat)
+        .and_then(|schemas| codecs::<A>(&schemas).map_err(End::fatal))
+    {
         Ok(codecs) => codecs,
-        Err(error) => return End::Fatal(format!("{:#}", anyhow::Error::new(error))),
+        Err(end) => return end,
     };
     let names = TopicKind::ALL.map(|kind| format!("{}.{}", A::NAME, kind.word()));
     let partitions = match topics::partitions(seat, &names.each_ref().map(String::as_str)) {

@@ -12,7 +12,7 @@ use millrace_runtime::topic::Topic;
 use super::standing::{Watched, reasons};
 use super::supervise::pause;
 use super::topics::{self, LOOK_INTERVAL};
-use super::{End, Seat, membership};
+use super::{End, Seat, membership, registering};
 use crate::registry::{ProjectionEntry, group_of_projection};
 use crate::settings::Start;
 
@@ -26,9 +26,11 @@ pub(super) fn work_on_projection(
     projection: &dyn ProjectionEntry,
 ) -> End {
     let wiring = seat.wiring;
-    let sources = match projection.sources(&wiring.catalogue) {
+    let sources = match registering::schemas(seat)
+        .and_then(|schemas| projection.sources(&schemas).map_err(End::fatal))
+    {
         Ok(sources) => sources,
-        Err(error) => return End::Fatal(format!("{:#}", anyhow::Error::new(error))),
+        Err(end) => return end,
     };
     for source in &sources {
         if let Err(end) =

@@ -28,6 +28,13 @@ pub(crate) enum End {
     Fatal(String),
 }
 
+impl End {
+    /// Trying again is pointless, and this is why.
+    pub(super) fn fatal(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Fatal(format!("{:#}", anyhow::Error::new(error)))
+    }
+}
+
 /// A worker that is gone for good.
 #[derive(Debug)]
 pub(super) struct Finished {

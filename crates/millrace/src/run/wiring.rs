@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use millrace_avro::Catalogue;
 use millrace_kafka::{Config, KafkaAccess};
 use millrace_runtime::clock::{Clock, Now, SystemClock};
 use millrace_runtime::stop::StopToken;
@@ -14,13 +13,14 @@ use tracing::info;
 
 use crate::board::Board;
 use crate::registry::Registry;
+use crate::schemas::Registration;
 use crate::settings::Settings;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Wiring {
     pub(crate) settings: Settings,
-    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) schemas: Arc<Registration>,
     pub(crate) kafka: Config,
     pub(crate) access: KafkaAccess,
     pub(crate) store: ScyllaStore,
@@ -38,8 +38,9 @@ impl Wiring {
     ) -> anyhow::Result<Self> {
         let catalogue = registry.catalogue().context("the schemas cannot be used")?;
         let clock = Arc::new(SystemClock::new());
+        let url = settings.schema_registry_url.as_deref();
         Ok(Self {
-            catalogue: Arc::new(catalogue),
+            schemas: Arc::new(Registration::new(catalogue, url)?),
             kafka: settings.kafka.config(),
             access: settings.kafka.access(),
             store: settings.scylla.store(Arc::<SystemClock>::clone(&clock))?,
