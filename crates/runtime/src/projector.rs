@@ -41,7 +41,7 @@ use collected::Place;
 use leaving::Revocation;
 use marks::Marks;
 use positioning::Positioning;
-use task::Task;
+use task::{Delivery, Task};
 
 pub use journal::{
     ACTIVITY_BY_CORRELATION, EVENTS_BY_AGGREGATE, EventJournal, JOURNAL, JOURNAL_REVISION,
@@ -195,7 +195,7 @@ impl Projector {
     /// batch the store refuses is paused and leaves the others their room.
     pub fn capacity(&self) -> usize {
         let runs = self.tasks.values().filter_map(Task::running);
-        let healthy = runs.filter(|run| !run.is_paused);
+        let healthy = runs.filter(|run| run.delivery != Delivery::Paused);
         let (records, bytes) = healthy
             .map(task::Run::held)
             .fold((0, 0), |(records, bytes), held| {
@@ -255,6 +255,7 @@ impl Projector {
         self.look_at_marks();
         self.dispatch();
         self.retry_blocked();
+        self.start_due();
         self.store_offsets();
         self.acknowledge_revocations();
         self.ask_advance();

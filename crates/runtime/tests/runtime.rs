@@ -19,3 +19,13 @@ mod engine {
         mod windows;
     }
 }
+
+#[cfg(test)]
+mod projector {
+    mod crashes;
+    mod positions;
+    mod rows;
+    mod safety;
+    mod trouble;
+    mod world;
+}

@@ -3,12 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::source::{ProjectError, Projected, fault_of_row};
-use super::task::{Blocked, Run, Task};
+use super::task::{Blocked, Delivery, Run, Task};
 use super::{Projector, Source};
 use crate::code::{self, Problem};
 use crate::command::mentions_password;
 use crate::dead_letter::DeadLetter;
 use crate::log::{Effect, Record};
+use crate::topic::TopicPartition;
 
 impl Projector {
     pub(super) fn on_record(&mut self, record: &Record<'_>) {
@@ -59,7 +60,7 @@ impl Projector {
                     reason,
                     retry_at: Some(self.now.elapsed + wait),
                 });
-                run.is_paused = true;
+                run.delivery = Delivery::Paused;
                 self.effects.log.push(Effect::Pause(record.source));
             }
         }
@@ -68,44 +69,49 @@ impl Projector {
     /// Reads again what could not be read.
     pub(super) fn retry_blocked(&mut self) {
         let now = self.now.elapsed;
-        for (source, task) in &mut self.tasks {
-            let is_revoking = task.is_revoking;
-            if let Some(run) = task.running_mut()
-                && let Some(blocked) = &mut run.blocked
+        for run in self.tasks.values_mut().filter_map(Task::running_mut) {
+            if let Some(blocked) = &mut run.blocked
                 && blocked.retry_at.is_some_and(|at| at <= now)
-                && !is_revoking
             {
                 blocked.retry_at = None;
-                run.is_paused = false;
-                self.effects
-                    .log
-                    .push(Effect::Start(*source, blocked.offset));
+                run.delivery = Delivery::StartDue;
+            }
+        }
+    }
+
+    /// Tells the log where to go on. What it delivered meanwhile from elsewhere was not taken.
+    pub(super) fn start_due(&mut self) {
+        for (source, task) in &mut self.tasks {
+            let is_revoking = task.is_revoking;
+            let run = task.running_mut().filter(|_| !is_revoking);
+            if let Some(run) = run.filter(|run| run.delivery == Delivery::StartDue) {
+                run.delivery = Delivery::Flowing;
+                let next_offset = run.collected.place.next_offset;
+                self.effects.log.push(Effect::Start(*source, next_offset));
             }
         }
     }
 
     /// Stops the log from delivering more of a partition that cannot get rid of what it has.
-    pub(super) fn pause(&mut self, source: crate::topic::TopicPartition) {
+    pub(super) fn pause(&mut self, source: TopicPartition) {
         if let Some(run) = self.tasks.get_mut(&source).and_then(Task::running_mut)
-            && !run.is_paused
+            && run.delivery != Delivery::Paused
         {
-            run.is_paused = true;
+            run.delivery = Delivery::Paused;
             self.effects.log.push(Effect::Pause(source));
         }
     }
 
     /// Lets the log deliver again, behind what was taken in.
-    pub(super) fn resume(&mut self, source: crate::topic::TopicPartition) {
+    pub(super) fn resume(&mut self, source: TopicPartition) {
         if let Some(run) = self.tasks.get_mut(&source).and_then(Task::running_mut)
-            && run.is_paused
+            && run.delivery == Delivery::Paused
             && run
                 .blocked
                 .as_ref()
                 .is_none_or(|blocked| blocked.retry_at.is_none())
         {
-            run.is_paused = false;
-            let next_offset = run.collected.place.next_offset;
-            self.effects.log.push(Effect::Start(source, next_offset));
+            run.delivery = Delivery::StartDue;
         }
     }
 }
@@ -114,10 +120,10 @@ impl Run {
     /// Whether the record at this offset is the next to be taken in. What was on its way when the
     /// log was told to pause comes again.
     fn takes(&self, offset: i64) -> bool {
-        match &self.blocked {
-            Some(blocked) => blocked.retry_at.is_none() && offset == blocked.offset,
-            None => !self.is_paused && offset >= self.collected.place.next_offset,
-        }
+        let is_awaited = |blocked: &Blocked| blocked.offset == offset;
+        self.delivery == Delivery::Flowing
+            && self.blocked.as_ref().is_none_or(is_awaited)
+            && offset >= self.collected.place.next_offset
     }
 
     fn unblock(&mut self) {

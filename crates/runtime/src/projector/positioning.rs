@@ -6,7 +6,7 @@ use super::collected::Place;
 use super::task::{Beginning, Phase, Run, Task};
 use super::{Projector, RequestId, StoreRequest};
 use crate::engine::StartAt;
-use crate::log::{Answer, Ask, AskFailure, AskId, Effect, Epoch, GroupOffset, LogRange};
+use crate::log::{Answer, Ask, AskFailure, AskId, Epoch, GroupOffset, LogRange};
 use crate::metrics as names;
 use crate::store::{Progress, StoreError};
 use crate::topic::TopicPartition;
@@ -232,9 +232,6 @@ impl Projector {
         metrics::gauge!(names::RESTORE_SECONDS, "task" => self.config.group.clone())
             .set(took.as_secs_f64());
         task.phase = Phase::Running(Box::new(run));
-        self.effects
-            .log
-            .push(Effect::Start(source, place.next_offset));
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::collected::{Collected, Place};
 use super::marks::Reading;
-use super::task::{Acknowledged, Run, Stage, Task};
+use super::task::{Acknowledged, Delivery, Run, Stage, Task};
 use super::{Projector, RequestId, StoreRequest, group_offsets};
 use crate::log::{AskFailure, Effect};
 use crate::store::{MARKS_INTERVAL, Mark, StoreError};
@@ -54,17 +54,19 @@ impl Run {
         self.flight.is_some() || self.progress_at.is_some() || !self.unsafe_places.is_empty()
     }
 
-    /// Forgets everything behind the last safe place. True when the log has to start again there.
-    fn go_back(&mut self) -> bool {
-        let must_start = self.is_paused
+    /// Forgets everything behind the last safe place.
+    fn go_back(&mut self) {
+        if self.delivery == Delivery::Paused
             || self.blocked.is_some()
-            || self.collected.place.next_offset != self.safe.next_offset;
+            || self.collected.place.next_offset != self.safe.next_offset
+        {
+            self.delivery = Delivery::StartDue;
+        }
         self.collected = Collected::behind(self.safe);
         self.acknowledged = self.safe;
         self.unsafe_places.clear();
         self.progress_at = None;
         self.blocked = None;
-        self.is_paused = false;
         self.reset_due = true;
         match &mut self.flight {
             // An answer to it may still come; it must not overtake the reset of progress.
@@ -73,7 +75,6 @@ impl Run {
             }
             flight => *flight = None,
         }
-        must_start
     }
 }
 
@@ -121,17 +122,12 @@ impl Projector {
     /// A node was restarted: what it acknowledged may be gone, so it is applied again.
     fn go_back(&mut self) {
         for (source, task) in &mut self.tasks {
-            let is_revoking = task.is_revoking;
             let Some(run) = task.running_mut().filter(|run| run.is_at_risk()) else {
                 continue;
             };
             tracing::warn!(task = self.config.group, %source, from = run.safe.next_offset,
                 "the store was restarted: applying again what it may have lost");
-            let must_start = run.go_back();
-            if must_start && !is_revoking {
-                let start = Effect::Start(*source, run.safe.next_offset);
-                self.effects.log.push(start);
-            }
+            run.go_back();
         }
     }
 

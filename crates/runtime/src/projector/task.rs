@@ -62,8 +62,7 @@ pub(super) struct Run {
     pub(super) progress_at: Option<Duration>,
     /// A record that cannot be read at the moment.
     pub(super) blocked: Option<Blocked>,
-    /// Whether the log was told to deliver nothing.
-    pub(super) is_paused: bool,
+    pub(super) delivery: Delivery,
     /// Whether the last positions of a partition on its way out were sent to the group.
     pub(super) said_goodbye: bool,
     /// Why the last attempt to write failed; nothing once one succeeds.
@@ -73,6 +72,17 @@ pub(super) struct Run {
     pub(super) schema_backoff: Backoff,
     /// One past the last record in the log, when it was last asked.
     pub(super) end: i64,
+}
+
+/// What the log delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// It is yet to be told where to go on; what it delivers until then is from elsewhere.
+    StartDue,
+    /// What follows the records that were taken in.
+    Flowing,
+    /// It was told to deliver nothing.
+    Paused,
 }
 
 #[derive(Debug)]
@@ -135,7 +145,7 @@ impl Run {
             reset_due: true,
             progress_at: None,
             blocked: None,
-            is_paused: false,
+            delivery: Delivery::StartDue,
             said_goodbye: false,
             trouble: None,
             backoff: Backoff::new(seed),
