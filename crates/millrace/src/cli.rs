@@ -6,13 +6,23 @@
 
 mod app;
 mod check_config;
+mod dead_letters;
+mod decoded;
+mod find;
 mod hash_password;
+mod history;
 mod list;
 mod migrate;
 mod options;
+mod outcomes;
 mod query;
 mod run;
 mod schemas;
+mod send;
+mod tail;
+mod topics;
+mod visit;
+mod wait;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -42,8 +52,12 @@ struct Cli {
 enum Command {
     /// Check the settings and show what holds, or show every setting with its default
     CheckConfig(check_config::Args),
+    /// What could not be used and was set aside
+    DeadLetters(dead_letters::Args),
     /// Hash a password: one line of standard input to a PHC string
     HashPassword,
+    /// Events of one aggregate, and last its state after them
+    History(history::Args),
     /// Contexts with their command types, events and projections
     List,
     /// Make the read tables, or add what has been added to them
@@ -54,6 +68,14 @@ enum Command {
     Run(run::Args),
     /// Check published schemas
     Schemas(schemas::Args),
+    /// Send a command, or many
+    Send(send::Args),
+    /// Show records of any of our topics, decoded
+    Tail(tail::Args),
+    /// Make the topics, or check them
+    Topics(topics::Args),
+    /// Wait for the outcome of a command, or until a projection shows it
+    Wait(wait::Args),
 }
 
 impl Command {
@@ -69,12 +91,18 @@ impl Command {
     fn run(self, app: App) -> anyhow::Result<Exit> {
         match self {
             Self::CheckConfig(args) => check_config::run(&app, &args),
+            Self::DeadLetters(args) => dead_letters::run(&app, &args),
             Self::HashPassword => hash_password::run(&app),
+            Self::History(args) => history::run(&app, &args),
             Self::List => list::run(&app),
             Self::Migrate => migrate::run(&app),
             Self::Query(args) => query::run(&app, &args),
             Self::Run(args) => run::run(app, args),
             Self::Schemas(args) => schemas::run(args),
+            Self::Send(args) => send::run(&app, args),
+            Self::Tail(args) => tail::run(&app, args),
+            Self::Topics(args) => topics::run(&app, &args),
+            Self::Wait(args) => wait::run(&app, args),
         }
     }
 }
@@ -84,18 +112,22 @@ impl Command {
 pub(crate) enum Exit {
     /// As it should.
     Done,
+    /// The command that was sent was rejected.
+    Rejected,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Done => Self::SUCCESS,
+            Exit::Rejected => Self::from(REJECTED),
         }
     }
 }
 
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
+const REJECTED: u8 = 3;
 
 /// Runs the program with the contexts it serves, and the arguments of the process.
 pub fn main(registry: Registry) -> ExitCode {

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use declared::Setting;
 use millrace_runtime::clock::SystemClock;
+pub(crate) use parse::duration as parse_duration;
 pub(crate) use show::{defaults as show_defaults, effective as show_effective};
 use source::Given;
 pub(crate) use source::Origin;

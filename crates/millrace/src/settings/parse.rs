@@ -25,7 +25,7 @@ where
 }
 
 /// A number and its unit, such as `500ms`, `5s`, `10m` or `2h`; zero needs no unit.
-pub(super) fn duration(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str, range: RangeInclusive<Duration>) -> Result<Duration, String> {
     let duration = unranged_duration(text)
         .ok_or_else(|| "must be a number with a unit, such as 500ms, 5s, 10m or 2h".to_owned())?;
     if range.contains(&duration) {
