@@ -23,9 +23,11 @@ mod engine {
 #[cfg(test)]
 mod projector {
     mod crashes;
+    mod journal;
     mod positions;
     mod rows;
     mod safety;
+    mod shell;
     mod trouble;
     mod world;
 }
