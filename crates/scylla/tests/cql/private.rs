@@ -14,7 +14,7 @@ use crate::keyspace::{MIGRATE_WAIT, fresh_name, store};
 /// A loaded machine may take its time.
 const ANSWER_WAIT: Duration = Duration::from_mins(2);
 
-/// One node; gone, data and all, when this is dropped.
+/// One node or more; gone, data and all, when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Private {
     directory: TempDir,
@@ -46,17 +46,17 @@ impl Private {
         }
     }
 
-    pub(crate) fn kill(&self) {
-        self.run("node-kill");
+    pub(crate) fn kill(&self, node: u8) {
+        self.run("node-kill", node);
     }
 
     /// Starts the node again and returns when its port answers.
-    pub(crate) fn start_again(&self) {
-        self.run("node-up");
+    pub(crate) fn start_again(&self, node: u8) {
+        self.run("node-up", node);
     }
 
-    fn run(&self, command: &str) {
-        let mut command = xtask(&[command, "cassandra", "1", "--dir"]);
+    fn run(&self, command: &str, node: u8) {
+        let mut command = xtask(&[command, "cassandra", &node.to_string(), "--dir"]);
         let done = command
             .arg(self.directory.path())
             .stdout(Stdio::null())
@@ -139,8 +139,8 @@ impl StoreUnderTest for Restartable {
     }
 
     async fn restart(&self) {
-        self.server.kill();
-        self.server.start_again();
+        self.server.kill(1);
+        self.server.start_again(1);
         until_ok(|| self.store.ping()).await;
     }
 }

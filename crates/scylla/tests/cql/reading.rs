@@ -215,3 +215,20 @@ async fn a_row_that_is_too_large_is_named_and_the_store_goes_on() {
     deadline.await.expect("the store goes on");
     keyspace.drop().await;
 }
+
+#[tokio::test]
+async fn a_batch_given_up_halfway_is_applied_again_whole() {
+    let keyspace = Keyspace::with(TABLES).await;
+    let (store, name) = (&keyspace.store, keyspace.name);
+    let rows = |count| (0..count).map(|number| single(&format!("id {number}"), "x"));
+    // More than may be on their way at once, again and again: each gives its place back.
+    for patience in 0..40 {
+        let patience = Duration::from_micros(patience * 100);
+        let applied = apply(store, name, rows(400).collect());
+        let given_up = tokio::time::timeout(patience, applied).await;
+        assert!(given_up.is_err() || given_up == Ok(Ok(())));
+    }
+    apply(store, name, rows(2_000).collect()).await.unwrap();
+    assert_eq!(number_of(&keyspace, &SINGLE, &[]).await, 2_000);
+    keyspace.drop().await;
+}
