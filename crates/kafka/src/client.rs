@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use millrace_runtime::topic::Topic;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
-use rdkafka::message::DeliveryResult;
-use rdkafka::producer::ProducerContext;
 use tracing::{debug, info, warn};
 
 use crate::config::Config;
@@ -41,19 +40,26 @@ pub(crate) struct Clients {
     config: Config,
     group: String,
     name: String,
+    topics: Vec<Topic>,
 }
 
 impl Clients {
-    pub(crate) fn new(config: Config, group: &str, name: &str) -> Self {
+    pub(crate) fn new(config: Config, group: &str, name: &str, topics: &[Topic]) -> Self {
         Self {
             config,
             group: group.to_owned(),
             name: name.to_owned(),
+            topics: topics.to_vec(),
         }
     }
 
     pub(crate) fn transaction_timeout(&self) -> Duration {
         self.config.transaction_timeout
+    }
+
+    /// A topic that exists, if the log can work at all.
+    pub(crate) fn any_topic(&self) -> Option<&'static str> {
+        self.topics.first().map(|topic| topic.name())
     }
 
     pub(crate) fn group(&self) -> &str {
@@ -159,12 +165,6 @@ impl ClientContext for Plain {
 }
 
 impl rdkafka::consumer::ConsumerContext for Plain {}
-
-impl ProducerContext for Plain {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, _result: &DeliveryResult<'_>, (): ()) {}
-}
 
 /// Passes on a line of the client library.
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {

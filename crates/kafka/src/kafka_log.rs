@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
@@ -16,34 +16,21 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use tracing::{debug, warn};
 
-use crate::ask::{Body, Desk, Key, Renewal, Reply, Writer};
+use crate::ask::{Body, Desk, Key, Renewal, Reply};
 use crate::client::Clients;
 use crate::config::{Config, InvalidConfig};
 use crate::delivery::{Delivery, Polled};
 use crate::group::{GroupContext, GroupEvent, Member, Membership, list_of};
 use crate::health::{Health, News, probe};
+use crate::leaving::Leaving;
 use crate::watch::{Signal, Waker, spawn};
+use crate::writing::{Role, Writing};
 
 /// The polling thread looks at everything at least this often, though it is woken for all it
 /// waits for: calls must not stay overdue, nor a lost wake-up do harm.
 const WAIT_SLICE: Duration = Duration::from_millis(100);
 /// Replies of one hand-over: a quick restore must not keep the machine from anything else.
 const REPLIES_MAX: usize = 8;
-/// How long dropping waits for the group to let us go.
-const CLOSE_LIMIT: Duration = Duration::from_secs(3);
-const CLOSE_SLICE: Duration = Duration::from_millis(20);
-
-/// What a log is opened for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Role {
-    /// Commits. Its producers are called `<producers>.<random part>`.
-    Worker {
-        /// Distinguishes a person's logs and metrics; the random part is what must be unique.
-        producers: String,
-    },
-    /// Only reads, commits offsets and publishes.
-    Reader,
-}
 
 /// A log that cannot be opened. Never because the cluster is away.
 #[derive(Debug, thiserror::Error)]
@@ -73,14 +60,13 @@ pub struct KafkaLog {
     desk: Desk,
     waker: Waker,
     clock: SystemClock,
-    role: Role,
-    writer: Option<Writer>,
-    /// Producers of ours that may have left a transaction open.
-    left_open: Vec<String>,
+    writing: Writing,
     /// What we have found out ourselves and not handed over yet.
     own_events: VecDeque<LogEvent<'static>>,
     /// Dropping it ends the probe.
-    probing: Option<Sender<()>>,
+    _probing: Sender<()>,
+    /// The last field, because it is dropped last.
+    leaving: Leaving,
 }
 
 impl KafkaLog {
@@ -100,7 +86,7 @@ impl KafkaLog {
             Role::Worker { producers } => producers.as_str(),
             Role::Reader => group,
         };
-        let clients = Clients::new(config.clone(), group, name);
+        let clients = Clients::new(config.clone(), group, name, topics);
         let (signal, waker) = Signal::new();
         let membership = Arc::new(Membership::default());
         let health = Arc::new(Health::new(signal.clone()));
@@ -117,6 +103,7 @@ impl KafkaLog {
                 source,
             })?;
         let probing = start_probe(&member, topics, &health);
+        let leaving = Leaving::new(Arc::clone(&member), Arc::clone(&membership));
         Ok(Self {
             delivery: Delivery::new(Arc::clone(&member), Arc::clone(&membership), topics),
             desk: Desk::new(clients, signal),
@@ -125,57 +112,18 @@ impl KafkaLog {
             health,
             waker,
             clock: SystemClock::new(),
-            role,
-            writer: None,
-            left_open: Vec::new(),
+            writing: Writing::new(role),
             own_events: VecDeque::new(),
-            probing: Some(probing),
+            _probing: probing,
+            leaving,
         })
     }
 
     /// Leaves the group, so that its other members take over at once. Waits for the group's answer
     /// up to `limit`; whatever hangs beyond it is left to a thread of its own.
     pub fn close(mut self, limit: Duration) {
-        self.leave(limit);
-    }
-
-    fn leave(&mut self, limit: Duration) {
-        if self.probing.take().is_none() {
-            return;
-        }
-        self.desk.calls.abandon_all();
-        self.writer = None;
-        self.member
-            .context()
-            .is_closing
-            .store(true, Ordering::Relaxed);
-        let held_back = self.membership.release_all();
-        if let Some(attached) = held_back
-            && let Err(error) = self.member.incremental_unassign(&list_of(&attached))
-        {
-            debug!(%error, "answer a revocation on leaving");
-        }
-        if let Err(error) = self.member.close_queue() {
-            warn!(%error, "leave the group");
-        }
-        let start = self.clock.now().elapsed;
-        while !self.member.closed() {
-            if self.clock.now().elapsed.saturating_sub(start) > limit {
-                warn!(?limit, "the group has not let us go in time");
-                break;
-            }
-            // Serves the revocation that closing causes.
-            drop(self.member.poll(CLOSE_SLICE));
-        }
-        // To destroy a client can take long; its last holder is a thread nobody waits for.
-        let last = Arc::clone(&self.member);
-        spawn(
-            "kafka-close",
-            move || drop(last),
-            |reason| {
-                warn!(reason, "destroy a client");
-            },
-        );
+        self.leaving.limit = limit;
+        drop(self);
     }
 
     fn now(&self) -> Duration {
@@ -261,8 +209,7 @@ impl KafkaLog {
             (Key::Ask(id), Body::Answered(answer)) => LogEvent::Answer(id, answer),
             (Key::Ask(id), Body::Renewed(writer)) => {
                 let renewed = Answer::Renewed(writer.id.clone());
-                self.left_open.clear();
-                self.writer = Some(writer);
+                self.writing.begin(writer);
                 LogEvent::Answer(id, Ok(renewed))
             }
             (Key::CommitOffsets, Body::Done(done)) => LogEvent::OffsetsCommitted(done),
@@ -295,15 +242,9 @@ impl KafkaLog {
             result,
             Err(CommitFailure::Fenced(_) | CommitFailure::Unknown(_))
         ) {
-            self.give_up_writer();
+            self.writing.give_up();
         }
         self.own_events.push_back(LogEvent::Settled(result));
-    }
-
-    fn give_up_writer(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            self.left_open.push(writer.id);
-        }
     }
 
     fn out_of_range(&mut self, partitions: &[TopicPartition]) {
@@ -315,30 +256,26 @@ impl KafkaLog {
 
     fn commit(&mut self, commit: Arc<Commit>) {
         let now = self.now();
-        let sent = match &self.writer {
-            Some(writer) => self.desk.commit(writer, commit, now),
-            None => Err(CommitFailure::Fenced("there is no producer".to_owned())),
-        };
+        let writer = self.writing.writer();
+        let sent = writer.and_then(|writer| self.desk.commit(writer, commit, now));
         if sent.is_err() {
             self.settled(sent);
         }
     }
 
     fn renew(&mut self, id: AskId) {
-        let Role::Worker { producers } = &self.role else {
+        let Some(producer) = self.writing.next_id() else {
             let failure = AskFailure("a reader has no producer".to_owned());
             return self
                 .own_events
                 .push_back(LogEvent::Answer(id, Err(failure)));
         };
-        let producer = format!("{producers}.{:016x}", fastrand::u64(..));
-        self.give_up_writer();
         if self.desk.calls.abandon(Key::Commit) {
             let renewed = "the producer was given up".to_owned();
             self.settled(Err(CommitFailure::Unknown(renewed)));
         }
         let renewal = Renewal {
-            left_open: self.left_open.clone(),
+            left_open: self.writing.give_up(),
             id: producer,
             member: Arc::clone(&self.member),
             membership: Arc::clone(&self.membership),
@@ -404,19 +341,12 @@ impl Log for KafkaLog {
     }
 }
 
-impl Drop for KafkaLog {
-    fn drop(&mut self) {
-        self.leave(CLOSE_LIMIT);
-    }
-}
-
 impl fmt::Debug for KafkaLog {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("KafkaLog")
-            .field("role", &self.role)
+            .field("writing", &self.writing)
             .field("membership", &self.membership)
-            .field("writer", &self.writer)
             .finish_non_exhaustive()
     }
 }

@@ -20,6 +20,7 @@ mod group;
 mod headers;
 mod health;
 mod kafka_log;
+mod leaving;
 mod offsets;
 mod producer;
 mod publish;
@@ -27,7 +28,9 @@ mod scan;
 mod state;
 mod transaction;
 mod watch;
+mod writing;
 
 pub use access::KafkaAccess;
 pub use config::{Config, InvalidConfig};
-pub use kafka_log::{KafkaLog, OpenError, Role};
+pub use kafka_log::{KafkaLog, OpenError};
+pub use writing::Role;

@@ -13,7 +13,7 @@ use rdkafka::topic_partition_list::Offset;
 
 use crate::client::{Clients, Isolation, Plain};
 use crate::group::{list_at, list_of};
-use crate::watch::Abandoned;
+use crate::watch::{Abandoned, ShortLived};
 
 /// How long one request may take.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,13 +22,14 @@ const STALL_LIMIT: Duration = Duration::from_secs(10);
 const POLL_SLICE: Duration = Duration::from_millis(100);
 
 /// A reader outside of the group.
-pub(crate) type Reader = BaseConsumer<Plain>;
+pub(crate) type Reader = ShortLived<BaseConsumer<Plain>>;
 
 /// Makes a reader.
 pub(crate) fn reader(clients: &Clients, isolation: Isolation) -> Result<Reader, String> {
     clients
         .scanner(isolation)
         .create_with_context(Plain)
+        .map(ShortLived::new)
         .map_err(|error| format!("make a reader: {error}"))
 }
 

@@ -8,17 +8,19 @@ use millrace_runtime::clock::{Clock, SystemClock};
 use millrace_runtime::log::{Commit, CommitFailure};
 use rdkafka::consumer::{Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, Producer as _};
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::topic_partition_list::Offset;
 use rdkafka::util::Timeout;
 use tracing::{debug, warn};
 
 use crate::ask::{Body, Caller};
-use crate::client::{Clients, Plain};
+use crate::client::Clients;
 use crate::failure::{Verdict, verdict};
 use crate::group::{Member, Membership, list_at};
 use crate::producer::Producer;
 
+/// How long a new producer waits for a connection, for the sake of speed alone.
+const CONNECT_WAIT: Duration = Duration::from_secs(2);
 /// How often a call that may be resumed is made before its transaction is given up.
 const RESUMES_MAX: u32 = 5;
 
@@ -41,7 +43,7 @@ impl Transactions {
     ) -> KafkaResult<Self> {
         let timeout = clients.transaction_timeout();
         let producer = Producer::new(&clients.transactional(id))?;
-        resumed(|| producer.client().init_transactions(timeout))?;
+        begin_with(producer.client(), clients)?;
         Ok(Self {
             producer,
             member,
@@ -139,6 +141,22 @@ impl Transactions {
     }
 }
 
+/// Ends whatever an earlier producer of this id left open, and takes its place.
+fn begin_with<C: ProducerContext>(
+    producer: &BaseProducer<C>,
+    clients: &Clients,
+) -> KafkaResult<()> {
+    let timeout = clients.transaction_timeout();
+    if let Some(topic) = clients.any_topic() {
+        // Waits for the connection to a broker proper, beyond the first contact. Asked without
+        // one, the library looks for a coordinator only half a second later.
+        if let Err(error) = producer.client().fetch_watermarks(topic, 0, CONNECT_WAIT) {
+            debug!(%error, "no connection before a producer begins");
+        }
+    }
+    resumed(|| producer.init_transactions(timeout))
+}
+
 /// Makes a call again while the client says that this resumes it.
 fn resumed(call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
     let mut tries = 0;
@@ -155,10 +173,7 @@ fn resumed(call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
 /// Ends what a producer of this id left open, and fences it.
 pub(crate) fn fence(clients: &Clients, id: &str) -> Result<(), String> {
     let context = format!("fence producer `{id}`");
-    let producer: BaseProducer<Plain> = clients
-        .transactional(id)
-        .create_with_context(Plain)
-        .map_err(|error| format!("{context}: {error}"))?;
-    resumed(|| producer.init_transactions(clients.transaction_timeout()))
-        .map_err(|error| format!("{context}: {error}"))
+    let producer =
+        Producer::new(&clients.transactional(id)).map_err(|error| format!("{context}: {error}"))?;
+    begin_with(producer.client(), clients).map_err(|error| format!("{context}: {error}"))
 }

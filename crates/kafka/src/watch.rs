@@ -1,11 +1,14 @@
 //! Threads that may block, and what becomes of them when they do not come back.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use tracing::warn;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
@@ -137,10 +140,11 @@ impl<K: Ord + Copy> Calls<K> {
         }
         call.is_some()
     }
+}
 
-    /// Gives up all.
-    pub(crate) fn abandon_all(&mut self) {
-        for call in std::mem::take(&mut self.running).into_values() {
+impl<K> Drop for Calls<K> {
+    fn drop(&mut self) {
+        for call in self.running.values() {
             call.abandoned.set();
         }
     }
@@ -161,6 +165,33 @@ pub(crate) fn spawn(
     };
     if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(guarded) {
         report(format!("start a thread: {error}"));
+    }
+}
+
+/// A client that lives for one call. To destroy one takes the library up to half a second: that is
+/// left to a thread of its own, when the answer is already on its way.
+#[derive(Debug)]
+pub(crate) struct ShortLived<T: Send + Sync + 'static>(Arc<T>);
+
+impl<T: Send + Sync + 'static> ShortLived<T> {
+    pub(crate) fn new(client: T) -> Self {
+        Self(Arc::new(client))
+    }
+}
+
+impl<T: Send + Sync + 'static> Deref for ShortLived<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for ShortLived<T> {
+    fn drop(&mut self) {
+        let last = Arc::clone(&self.0);
+        let report = |reason| warn!(reason, "destroy a client");
+        spawn("kafka-discard", move || drop(last), report);
     }
 }
 

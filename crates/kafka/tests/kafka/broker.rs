@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use millrace_kafka::{Config, KafkaLog, Role};
+use millrace_runtime::clock::{Clock, SystemClock};
 use millrace_runtime::outbox::Outbox;
-use millrace_runtime::topic::Topic;
-use millrace_testkit::log_contract::Bench;
+use millrace_runtime::topic::{Topic, TopicPartition};
+use millrace_testkit::log_contract::{Bench, WAIT_MAX};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -21,11 +23,40 @@ pub(crate) fn address() -> String {
     })
 }
 
-/// Settings that make tests quick: a crashed worker is noticed within seconds.
-pub(crate) fn config() -> Config {
+/// Settings under which a crashed worker is noticed within seconds: the shortest session that a
+/// broker with default settings takes.
+pub(crate) fn quick() -> Config {
     let mut config = Config::new(address());
     config.session_timeout = Duration::from_secs(6);
     config
+}
+
+/// Settings under which a worker that merely stopped would keep its partitions for longer than any
+/// test waits.
+pub(crate) fn patient() -> Config {
+    let mut config = Config::new(address());
+    config.session_timeout = Duration::from_secs(45);
+    config
+}
+
+/// A worker of this group.
+pub(crate) fn worker(config: &Config, group: &str, topics: &[Topic]) -> KafkaLog {
+    let role = Role::Worker {
+        producers: format!("{group}.worker"),
+    };
+    KafkaLog::open(config, group, topics, role).unwrap()
+}
+
+/// Waits until it is so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let clock = SystemClock::new();
+    while !is_so() {
+        assert!(
+            clock.now().elapsed < WAIT_MAX,
+            "not within {WAIT_MAX:?}: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// A real broker. Every test has its own names, so that all run at once.
@@ -71,7 +102,10 @@ pub(crate) fn send(producer: &BaseProducer, records: &Outbox) {
             let value = value.as_deref();
             headers = headers.insert(Header { key, value });
         }
-        producer.send(next.headers(headers)).map_err(|(error, _)| error).unwrap();
+        producer
+            .send(next.headers(headers))
+            .map_err(|(error, _)| error)
+            .unwrap();
     }
 }
 
@@ -98,10 +132,7 @@ impl Bench for RealKafka {
     }
 
     fn open(&mut self, group: &str, topics: &[Topic]) -> KafkaLog {
-        let role = Role::Worker {
-            producers: format!("{group}.worker"),
-        };
-        KafkaLog::open(&config(), group, topics, role).unwrap()
+        worker(&patient(), group, topics)
     }
 
     fn produce(&mut self, records: &Outbox) {
@@ -129,5 +160,17 @@ impl Bench for RealKafka {
         send(&producer, records);
         producer.flush(TIMEOUT).unwrap();
         self.open.push(producer);
+    }
+
+    fn delete_before(&mut self, at: TopicPartition, offset: i64) {
+        let admin: AdminClient<DefaultClientContext> = client().create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(at.topic.name(), at.partition, Offset::Offset(offset))
+            .unwrap();
+        let deleted = admin.delete_records(&list, &AdminOptions::new());
+        let deleted = futures::executor::block_on(deleted).unwrap();
+        for element in deleted.elements() {
+            element.error().unwrap();
+        }
     }
 }

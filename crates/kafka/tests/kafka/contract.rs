@@ -16,6 +16,9 @@ macro_rules! promises {
 }
 
 promises!(
+    a_position_that_the_log_lacks_is_named,
+    nothing_is_read_twice_or_skipped_while_others_come,
+    without_room_for_records_a_revocation_still_comes,
     records_come_in_order_after_the_start,
     a_paused_partition_is_silent_and_can_be_started_anywhere,
     a_commit_makes_everything_visible,

@@ -6,4 +6,12 @@ mod access;
 #[cfg(test)]
 mod broker;
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod restore;

@@ -444,3 +444,146 @@ pub fn a_fenced_producer_says_so_and_a_new_one_goes_on(bench: &mut impl Bench) {
     });
     assert_eq!(stage.worker(reader).values(to), [b"new"]);
 }
+
+/// A start before the first record or behind the end is told, and the other partitions go on.
+///
+/// # Panics
+/// When it is not.
+pub fn a_position_that_the_log_lacks_is_named(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "range", 3);
+    let [before, behind, good] = [0, 1, 2].map(|number| fresh.input.partition(number));
+    for at in [before, behind, good] {
+        for value in ["0", "1", "2"] {
+            bench.produce(&one(at, "k", value));
+        }
+    }
+    bench.delete_before(before, 2);
+    let mut stage = alone(bench, &fresh, 3);
+    stage.worker(0).log.act(Effect::Start(before, 1));
+    stage.worker(0).log.act(Effect::Start(behind, 9));
+    stage.worker(0).log.act(Effect::Start(good, 0));
+    stage.until("both are named", |workers| {
+        workers
+            .iter()
+            .any(|w| w.out_of_range.contains(&before) && w.out_of_range.contains(&behind))
+    });
+    stage.until("the good one's records", |workers| {
+        workers.iter().any(|worker| worker.values(good).len() == 3)
+    });
+    // From the first record that is still there.
+    stage.worker(0).log.act(Effect::Start(before, 2));
+    stage.until("the record that is left", |workers| {
+        workers
+            .iter()
+            .any(|worker| worker.values(before).len() == 1)
+    });
+    assert!(stage.worker(0).values(behind).is_empty());
+}
+
+/// A worker that keeps a partition while others come and go reads each of its records once.
+///
+/// # Panics
+/// When it does not.
+pub fn nothing_is_read_twice_or_skipped_while_others_come(bench: &mut impl Bench) {
+    const RECORDS: i64 = 3_000;
+    let fresh = fresh(bench, "kept", 2);
+    let inputs = [fresh.input.partition(0), fresh.input.partition(1)];
+    let mut stage = alone(bench, &fresh, 2);
+    stage.worker(0).records_max = 10;
+    for at in inputs {
+        let mut outbox = Outbox::default();
+        for number in 0..RECORDS {
+            add(&mut outbox, at, "k", &number.to_string());
+        }
+        bench.produce(&outbox);
+    }
+    stage.worker(0).start_all(0);
+    stage.until("the first records", |workers| {
+        workers.iter().any(|w| !w.records.is_empty())
+    });
+    stage.enter(bench.open(&fresh.group, &[fresh.input]));
+    stage.until("a revocation", |workers| {
+        workers.iter().any(|w| !w.revoking.is_empty())
+    });
+    stage.worker(0).release();
+    stage.owns(1, 1);
+    let Some(kept) = stage.worker(0).owned.keys().next().copied() else {
+        panic!("all gone")
+    };
+    stage.until("all records of the one that stayed", |workers| {
+        workers.first().is_some_and(|worker| {
+            let last = worker
+                .records
+                .iter()
+                .rev()
+                .find(|record| record.source == kept);
+            last.is_some_and(|record| record.offset == RECORDS - 1)
+        })
+    });
+    let records = &stage.worker(0).records;
+    let offsets = records
+        .iter()
+        .filter(|r| r.source == kept)
+        .map(|record| record.offset);
+    assert!(offsets.eq(0..RECORDS), "twice or skipped");
+}
+
+/// A worker that has no room for records still hears that the group wants something back, and
+/// loses none of the records that wait for it.
+///
+/// # Panics
+/// When it does not.
+pub fn without_room_for_records_a_revocation_still_comes(bench: &mut impl Bench) {
+    const RECORDS: i64 = 500;
+    let fresh = fresh(bench, "full", 2);
+    let mut stage = alone(bench, &fresh, 2);
+    for number in 0..2 {
+        let mut outbox = Outbox::default();
+        for value in 0..RECORDS {
+            add(
+                &mut outbox,
+                fresh.input.partition(number),
+                "k",
+                &value.to_string(),
+            );
+        }
+        bench.produce(&outbox);
+    }
+    stage.worker(0).records_max = 3;
+    stage.worker(0).start_all(0);
+    stage.until("the first records", |workers| {
+        workers.iter().any(|w| !w.records.is_empty())
+    });
+    stage.worker(0).records_max = 0;
+    let before = stage.worker(0).records.len();
+    stage.enter(bench.open(&fresh.group, &[fresh.input]));
+    stage.until("a revocation", |workers| {
+        workers.iter().any(|w| !w.revoking.is_empty())
+    });
+    assert_eq!(
+        stage.worker(0).records.len(),
+        before,
+        "records though there is no room"
+    );
+    stage.worker(0).release();
+    stage.worker(0).records_max = 7;
+    let Some(kept) = stage.worker(0).owned.keys().next().copied() else {
+        panic!("all gone")
+    };
+    stage.until("all records of the one that stayed", |workers| {
+        workers.first().is_some_and(|worker| {
+            let last = worker
+                .records
+                .iter()
+                .rev()
+                .find(|record| record.source == kept);
+            last.is_some_and(|record| record.offset == RECORDS - 1)
+        })
+    });
+    let records = &stage.worker(0).records;
+    let offsets = records
+        .iter()
+        .filter(|r| r.source == kept)
+        .map(|record| record.offset);
+    assert!(offsets.eq(0..RECORDS), "twice or skipped");
+}

@@ -32,6 +32,8 @@ pub trait Bench {
     fn transact(&mut self, records: &Outbox, committed: bool);
     /// Begins one that stays open until its producer is fenced by this transactional id.
     fn leave_open(&mut self, transactional_id: &str, records: &Outbox);
+    /// Takes away the records before an offset, as retention does.
+    fn delete_before(&mut self, at: TopicPartition, offset: i64);
 }
 
 /// Names of one test.
