@@ -19,8 +19,25 @@ const ANSWER_WAIT: Duration = Duration::from_mins(2);
 pub(crate) struct Private {
     directory: TempDir,
     pub(crate) nodes: Vec<String>,
-    /// The server lives as long as this stays open.
+    /// The server outlives this by no more than a moment, however the test ends.
     _lifeline: ChildStdin,
+}
+
+impl Drop for Private {
+    /// Before the directory goes, in which it is written what there is to end.
+    fn drop(&mut self) {
+        let mut down = xtask(&["down", "cassandra", "--wipe", "--dir"]);
+        let done = down
+            .arg(self.directory.path())
+            .stdout(Stdio::null())
+            .status();
+        if !done.is_ok_and(|status| status.success()) {
+            eprintln!(
+                "a server in {} may have been left",
+                self.directory.path().display()
+            );
+        }
+    }
 }
 
 impl Private {
