@@ -1,0 +1,69 @@
+//! What a running process shows over HTTP.
+
+use serde_json::Value;
+
+use super::wait::{EVENTUALLY, until_equal};
+use super::world::{World, shared, unique};
+
+#[test]
+fn lag_comes_to_zero_without_further_work() {
+    let world = shared();
+    world.expect(&[
+        "send",
+        "bank.account",
+        &unique("acc"),
+        "OpenAccount",
+        r#"{"first_name":"A","last_name":"B","email":"a@b"}"#,
+        "--wait",
+    ]);
+    let limit = EVENTUALLY * 4;
+    until_equal("lag", limit, &0.0, || {
+        World::metric(
+            world.process(),
+            &["millrace_projection_lag_records", "accounts"],
+        )
+    });
+}
+
+#[test]
+fn every_promised_metric_has_a_help_text() {
+    let world = shared();
+    let (status, text) = world.process().get("/metrics").unwrap();
+    assert_eq!(status, 200);
+    for name in [
+        "millrace_commands_total",
+        "millrace_command_seconds",
+        "millrace_events_total",
+        "millrace_projected_events_total",
+        "millrace_projection_lag_records",
+        "millrace_restore_seconds",
+        "millrace_task_state",
+    ] {
+        assert!(text.contains(&format!("# HELP {name} ")), "{name}\n{text}");
+    }
+    assert_eq!(world.process().get("/live").unwrap().0, 200);
+}
+
+#[test]
+fn schemas_are_served_as_a_registry_serves_them() {
+    let world = shared();
+    let get = |path: &str| -> Value {
+        let (status, body) = world.process().get(path).unwrap();
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let subjects = get("/subjects");
+    assert!(
+        subjects
+            .as_array()
+            .unwrap()
+            .contains(&"bank.account.events-value".into())
+    );
+    let latest = get("/subjects/bank.account.events-value/versions/latest");
+    let by_id = get(&format!("/schemas/ids/{}", latest["id"]));
+    assert_eq!(by_id["schema"], latest["schema"]);
+    assert_eq!(
+        world.process().get("/subjects/none/versions").unwrap().0,
+        404
+    );
+}

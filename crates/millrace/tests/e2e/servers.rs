@@ -1,0 +1,127 @@
+//! Kafka and Cassandra: those that the test run started, or a pair of one's own.
+
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// Addresses of a Kafka and a CQL server.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    pub(crate) kafka: String,
+    pub(crate) cql: String,
+    own: Option<Own>,
+}
+
+/// Servers that are killed and wiped when this is dropped, however the test ends.
+#[derive(Debug)]
+struct Own {
+    dir: TempDir,
+    keepers: Vec<Child>,
+}
+
+impl Servers {
+    /// Those that `TEST_KAFKA` and `TEST_CQL` name.
+    pub(crate) fn shared() -> Self {
+        let address = |name: &str| {
+            std::env::var(name).unwrap_or_else(|_| {
+                panic!("{name} is not set: this test needs real servers; run `cargo xtask test`")
+            })
+        };
+        Self {
+            kafka: address("TEST_KAFKA"),
+            cql: address("TEST_CQL"),
+            own: None,
+        }
+    }
+
+    /// A pair for one test, which may break them.
+    pub(crate) fn own() -> Self {
+        Self::start(&["kafka", "cassandra"])
+    }
+
+    fn start(services: &[&str]) -> Self {
+        let dir = TempDir::new().unwrap();
+        let mut keepers = Vec::new();
+        for service in services {
+            let mut command = xtask();
+            command.args([
+                "up",
+                service,
+                "--until-stdin-closes",
+                "--print-env",
+                "--dir",
+            ]);
+            command
+                .arg(dir.path())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped());
+            keepers.push(command.spawn().unwrap());
+        }
+        let mut servers = Self {
+            kafka: String::new(),
+            cql: String::new(),
+            own: Some(Own {
+                dir,
+                keepers: Vec::new(),
+            }),
+        };
+        for mut keeper in keepers {
+            let mut text = String::new();
+            let mut output = keeper.stdout.take().unwrap();
+            std::io::Read::read_to_string(&mut output, &mut text).unwrap();
+            for line in text.lines() {
+                match line.split_once('=') {
+                    Some(("TEST_KAFKA", address)) => address.clone_into(&mut servers.kafka),
+                    Some(("TEST_CQL", address)) => address.clone_into(&mut servers.cql),
+                    _ => {}
+                }
+            }
+            servers.own.as_mut().unwrap().keepers.push(keeper);
+        }
+        assert!(
+            !servers.kafka.is_empty() && !servers.cql.is_empty(),
+            "servers did not start"
+        );
+        servers
+    }
+
+    /// Kills a server of one's own with SIGKILL.
+    pub(crate) fn kill(&self, service: &str) {
+        self.node("node-kill", service);
+    }
+
+    /// Starts it again, on the same address with the same data.
+    pub(crate) fn restart(&self, service: &str) {
+        self.node("node-up", service);
+    }
+
+    fn node(&self, action: &str, service: &str) {
+        let own = self
+            .own
+            .as_ref()
+            .expect("only one's own servers may be touched");
+        let status = xtask()
+            .args([action, service, "1", "--dir"])
+            .arg(own.dir.path())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{action} {service}: {status}");
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        for keeper in &mut self.keepers {
+            drop(keeper.stdin.take());
+            keeper.wait().ok();
+        }
+    }
+}
+
+fn xtask() -> Command {
+    match std::env::var_os("MILLRACE_XTASK") {
+        Some(program) => Command::new(program),
+        None => panic!("MILLRACE_XTASK is not set: run `cargo xtask test`"),
+    }
+}
