@@ -65,6 +65,18 @@ impl<S: Step> Engine<S> {
         for take_over in &mut self.take_overs {
             take_over.remove(source);
         }
+        // What was wanted under this assignment must not reach the next one: a start would bring
+        // records in that are not asked for, and those before them would be skipped.
+        self.effects.retain(|effect| match effect {
+            Effect::Start(started, _) => *started != source,
+            Effect::Pause(paused) => *paused != source,
+            Effect::Release(_)
+            | Effect::Commit(_)
+            | Effect::Ask(..)
+            | Effect::Renew(_)
+            | Effect::CommitOffsets(_)
+            | Effect::Publish(_) => true,
+        });
         self.task_gauge(source, 0.0);
     }
 

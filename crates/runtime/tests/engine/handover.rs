@@ -6,7 +6,7 @@ use millrace_domain::bank::account::Account;
 use millrace_runtime::clock::SystemClock;
 use millrace_runtime::decide::CommandStep;
 use millrace_runtime::engine::{Engine, TaskState};
-use millrace_runtime::log::{Effect, LogEvent};
+use millrace_runtime::log::{Effect, Epoch, LogEvent};
 use millrace_runtime::stop::StopToken;
 use millrace_runtime::worker::{Ended, run};
 use millrace_testkit::memory_log::Fate;
@@ -124,6 +124,27 @@ fn a_worker_that_goes_and_comes_back_decides_on_what_others_did_meanwhile() {
     stage.send("a", &deposit("c-3", 1));
     stage.until_outcomes(3);
     assert_eq!(stage.versions("a"), [1, 2, 3]);
+}
+
+#[test]
+fn a_start_of_one_assignment_never_reaches_the_next() {
+    let mut stage = Stage::new(1);
+    for n in 0..20 {
+        stage.send("a", &deposit(&format!("c-{n}"), 1));
+    }
+    stage.join();
+    stage.until("claiming", |stage| stage.states(0) == [TaskState::Claiming]);
+    let source = stage.source(0);
+    // Both come right behind the end of the claim, before anything else can be done about it.
+    stage.worker(0).log().tell(LogEvent::Lost(vec![source]));
+    let again = vec![(source, Epoch(99))];
+    stage.worker(0).log().tell(LogEvent::Assigned(again));
+    stage.worker(0).take_effects();
+    stage.until_outcomes(20);
+    let effects = kinds(&stage.worker(0).take_effects());
+    let claim = effects.iter().position(|kind| *kind == "commit");
+    let start = effects.iter().position(|kind| *kind == "start");
+    assert!(claim < start, "{effects:?}");
 }
 
 #[test]
