@@ -12,7 +12,7 @@ pub const PROJECTED_EVENTS_TOTAL: &str = "millrace_projected_events_total";
 pub const SKIPPED_EVENTS_TOTAL: &str = "millrace_skipped_events_total";
 /// Records that a projection has not yet applied.
 pub const PROJECTION_LAG_RECORDS: &str = "millrace_projection_lag_records";
-/// Seconds since the last record that a projection applied was made.
+/// Seconds since the last applied record was made, while more are waiting; else 0.
 pub const PROJECTION_AGE_SECONDS: &str = "millrace_projection_age_seconds";
 /// Records set aside.
 pub const DEAD_LETTERS_TOTAL: &str = "millrace_dead_letters_total";
@@ -83,7 +83,7 @@ pub const ALL: [(&str, Kind, &str); 18] = [
     (
         PROJECTION_AGE_SECONDS,
         Kind::Gauge,
-        "Age of the last record that a projection applied",
+        "Age of the last record applied while more are waiting, else 0",
     ),
     (
         DEAD_LETTERS_TOTAL,

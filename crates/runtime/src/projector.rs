@@ -12,6 +12,7 @@
 //! One batch at most is on its way for each partition; what arrives meanwhile is merged into the
 //! next one.
 
+mod audit;
 mod collected;
 mod delivery;
 mod intake;
@@ -37,6 +38,7 @@ use crate::retry::Backoff;
 use crate::store::{Batch, Mark, Progress, StoreError};
 use crate::topic::{Topic, TopicPartition};
 
+use audit::Audit;
 use collected::Place;
 use leaving::Revocation;
 use marks::Marks;
@@ -134,6 +136,8 @@ const RECORDS_MAX: usize = 20_000;
 const BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How often idle positions are brought past markers; the contract allows 30 s.
 const ADVANCE_INTERVAL: Duration = Duration::from_secs(5);
+/// How often stored progress is compared with what it should be; the contract allows 30 s.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(20);
 /// How often the ends of the partitions are asked for, to tell the lag.
 const LAG_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -156,6 +160,8 @@ pub struct Projector {
     store_at: Duration,
     advance: Option<(AskId, Vec<(TopicPartition, i64)>)>,
     advance_at: Duration,
+    audit: Option<Audit>,
+    audit_at: Duration,
     lag: Option<AskId>,
     lag_at: Duration,
     last_id: u64,
@@ -182,6 +188,8 @@ impl Projector {
             store_at: now.elapsed,
             advance: None,
             advance_at: now.elapsed + ADVANCE_INTERVAL,
+            audit: None,
+            audit_at: now.elapsed + AUDIT_INTERVAL,
             lag: None,
             lag_at: now.elapsed,
             last_id: 0,
@@ -243,6 +251,7 @@ impl Projector {
         match answer {
             StoreAnswer::Applied(result) => self.on_applied(id, result),
             StoreAnswer::Marks(result) => self.on_marks(id, result),
+            StoreAnswer::Progress(result) if self.awaits_audit(id) => self.on_audit(result),
             StoreAnswer::Progress(result) => self.on_progress(id, result),
         }
     }
@@ -259,6 +268,7 @@ impl Projector {
         self.store_offsets();
         self.acknowledge_revocations();
         self.ask_advance();
+        self.ask_audit();
         self.ask_lag();
         std::mem::take(&mut self.effects)
     }

@@ -8,7 +8,7 @@ use millrace_eventsourcing::{Cell, Row, Timestamp};
 
 use super::source::{Projected, bytes_of};
 use crate::outbox::Outbox;
-use crate::store::StampedRow;
+use crate::store::{Progress, StampedRow};
 
 /// How far something has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,11 @@ impl Place {
     pub(super) fn metadata(&self) -> String {
         self.command_offset
             .map_or_else(String::new, |offset| format!("c={offset}"))
+    }
+
+    /// Whether stored progress says the same.
+    pub(super) fn is_told_by(&self, progress: &Progress) -> bool {
+        (progress.next_offset, progress.command_offset) == (self.next_offset, self.command_offset)
     }
 
     /// The reverse of [`Self::metadata`]; what others wrote there tells nothing.

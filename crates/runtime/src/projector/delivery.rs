@@ -129,9 +129,7 @@ impl Projector {
             now: self.now.elapsed,
             durable_after: self.config.durable_after,
         };
-        if flight.is_reset {
-            run.progress_at = Some(times.now).filter(|_| !times.durable_after.is_zero());
-        } else {
+        if !flight.is_reset {
             run.acknowledge(flight.place, !flight.batch.rows.is_empty(), times);
         }
         run.backoff.reset();

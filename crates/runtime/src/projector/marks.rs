@@ -16,6 +16,7 @@ pub(super) struct Marks {
     confirmed_at: Option<Duration>,
     next_at: Duration,
     is_tried: bool,
+    is_failing: bool,
 }
 
 /// What a reading tells.
@@ -37,6 +38,11 @@ impl Marks {
     /// Until when everything acknowledged is vouched for.
     pub(super) const fn confirmed_at(&self) -> Option<Duration> {
         self.confirmed_at
+    }
+
+    /// Takes note of whether they can be read. True when that has changed.
+    pub(super) fn note(&mut self, is_failing: bool) -> bool {
+        std::mem::replace(&mut self.is_failing, is_failing) != is_failing
     }
 
     pub(super) const fn is_known(&self) -> bool {

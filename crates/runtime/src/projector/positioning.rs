@@ -222,10 +222,9 @@ impl Projector {
         };
         let mut run = Run::new(place, stored, seed);
         run.end = range.end;
-        run.reset_due = facts.progress.is_none_or(|progress| {
-            (progress.next_offset, progress.command_offset)
-                != (place.next_offset, place.command_offset)
-        });
+        run.reset_due = facts
+            .progress
+            .is_none_or(|progress| !place.is_told_by(progress));
         tracing::info!(task = self.config.group, %source, next_offset = place.next_offset,
             "task ready");
         let took = self.now.elapsed.saturating_sub(task.since);

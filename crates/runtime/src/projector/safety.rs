@@ -23,7 +23,6 @@ impl Run {
             self.safe = place;
             return;
         }
-        self.progress_at = Some(times.now);
         match self.unsafe_places.back_mut() {
             // No rows, nothing to lose: as safe as what came before.
             None if !has_rows => self.safe = place,
@@ -46,12 +45,11 @@ impl Run {
         while let Some(first) = self.unsafe_places.pop_front_if(|one| is_safe(one.last_at)) {
             self.safe = first.place;
         }
-        self.progress_at = self.progress_at.filter(|at| !is_safe(*at));
     }
 
     /// Whether a crash of the store could take something back.
     fn is_at_risk(&self) -> bool {
-        self.flight.is_some() || self.progress_at.is_some() || !self.unsafe_places.is_empty()
+        self.flight.is_some() || !self.unsafe_places.is_empty()
     }
 
     /// Forgets everything behind the last safe place.
@@ -65,7 +63,6 @@ impl Run {
         self.collected = Collected::behind(self.safe);
         self.acknowledged = self.safe;
         self.unsafe_places.clear();
-        self.progress_at = None;
         self.blocked = None;
         self.reset_due = true;
         match &mut self.flight {
@@ -99,10 +96,14 @@ impl Projector {
     }
 
     pub(super) fn on_marks(&mut self, id: RequestId, answer: Result<Vec<Mark>, StoreError>) {
-        let marks = answer.map_err(|error| {
-            tracing::warn!(task = self.config.group, reason = %error, "no marks: nothing is safe");
-        });
-        match self.marks.read(id, marks.ok()) {
+        if self.marks.note(answer.is_err()) {
+            match &answer {
+                Ok(_) => tracing::info!(task = self.config.group, "marks can be read again"),
+                Err(error) => tracing::warn!(task = self.config.group, reason = %error,
+                    "marks cannot be read: positions are not stored"),
+            }
+        }
+        match self.marks.read(id, answer.ok()) {
             None => {}
             Some(Reading::Unchanged) => self.confirm(),
             Some(Reading::Changed) => self.go_back(),

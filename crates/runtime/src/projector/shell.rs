@@ -1,7 +1,6 @@
 //! Runs a projector on a log and a store: the loop of one worker's thread.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -162,8 +161,7 @@ async fn answer<S: ReadStore>(
 ) -> StoreAnswer {
     match request {
         StoreRequest::Apply(batch) => {
-            let batch = Arc::unwrap_or_clone(Arc::clone(batch));
-            StoreAnswer::Applied(store.apply(batch).await)
+            StoreAnswer::Applied(store.apply(batch.as_ref().clone()).await)
         }
         StoreRequest::Marks => StoreAnswer::Marks(store.marks().await),
         StoreRequest::Progress => StoreAnswer::Progress(store.progress(context, projection).await),

@@ -58,8 +58,6 @@ pub(super) struct Run {
     pub(super) stored: Option<Place>,
     /// Progress says something else than `acknowledged`, and has to be set back.
     pub(super) reset_due: bool,
-    /// When progress was last acknowledged, while a crash could still take that back.
-    pub(super) progress_at: Option<Duration>,
     /// A record that cannot be read at the moment.
     pub(super) blocked: Option<Blocked>,
     pub(super) delivery: Delivery,
@@ -143,7 +141,6 @@ impl Run {
             safe: place,
             stored,
             reset_due: true,
-            progress_at: None,
             blocked: None,
             delivery: Delivery::StartDue,
             said_goodbye: false,

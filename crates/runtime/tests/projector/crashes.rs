@@ -9,7 +9,7 @@ use millrace_eventsourcing::Cell;
 use millrace_testkit::Unacknowledged;
 
 const DURABLE_AFTER: Duration = Duration::from_secs(5);
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 100;
 const STEPS: usize = 400;
 
 #[test]

@@ -73,7 +73,7 @@ fn a_log_that_loses_what_is_to_be_read_next_stops_the_task_too() {
     let mut world = World::new(Settings::default());
     let source = partition_of_id("item");
     let worker = world.hire();
-    world.steps_for(Duration::from_secs(1));
+    world.until("stored", World::is_stored);
     world.workers[worker].records_max = 0;
     for number in 0..5 {
         world.event("item", "a", number);

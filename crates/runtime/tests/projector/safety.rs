@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use millrace_runtime::projector::{StoreAnswer, StoreRequest};
+use millrace_runtime::store::{Batch, ReadStore};
 use millrace_testkit::Unacknowledged;
 
-use super::world::{PARTITIONS, STEP, Settings, World, down, partition_of_id};
+use super::world::{PARTITIONS, STEP, Settings, World, down, partition_of_id, ready};
 
 const DURABLE_AFTER: Duration = Duration::from_secs(30);
 
@@ -166,4 +167,48 @@ fn a_batch_that_arrived_in_part_is_written_again_whole() {
         world.until("projected", World::is_projected);
         assert_eq!(world.rows(), world.fold(), "{how:?}");
     }
+}
+
+#[test]
+fn progress_that_a_lost_worker_wrote_last_is_written_again() {
+    let mut world = World::new(Settings::default());
+    world.hire();
+    world.event("item", "a", 1);
+    world.event("item", "a", 2);
+    world.until("stored", World::is_stored);
+    let source = partition_of_id("item");
+    let mut stale = world.progress(source.partition).unwrap();
+    stale.next_offset = 1;
+    let batch = Batch {
+        context: "toys",
+        rows: Vec::new(),
+        progress: stale,
+    };
+    ready(world.store.apply(batch)).unwrap();
+    assert!(!world.is_projected());
+    let before = world.elapsed;
+    world.until("written again", World::is_projected);
+    assert!(world.since(before) < Duration::from_secs(30));
+}
+
+#[test]
+fn progress_past_markers_that_the_store_lost_is_written_again() {
+    let mut world = World::new(Settings::default());
+    world.hire();
+    world.transacted("item", "a", 1);
+    let source = partition_of_id("item");
+    world.until("projected", |world| {
+        world
+            .progress(source.partition)
+            .is_some_and(|progress| progress.next_offset == 1)
+    });
+    let row = world.elapsed;
+    world.until("past the marker", World::is_projected);
+    assert!(world.since(row) > Duration::from_secs(1));
+    world.steps_for(Duration::from_secs(2));
+    world.crash_store(row + STEP);
+    assert!(!world.is_projected());
+    let before = world.elapsed;
+    world.until("written again", World::is_projected);
+    assert!(world.since(before) < Duration::from_secs(30));
 }
