@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "tests: a panic is their way to fail, and they wait for other processes"
 )]
@@ -17,6 +18,7 @@ mod e2e {
     mod process;
     mod scale;
     mod servers;
+    mod tour;
     mod wait;
     mod world;
 }

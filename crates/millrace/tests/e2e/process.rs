@@ -94,16 +94,6 @@ impl Process {
             .unwrap();
         assert!(status.success());
     }
-
-    /// How the process ended by itself.
-    pub(crate) fn wait_end(&mut self, limit: Duration) -> ExitStatus {
-        until("end of the process", limit, || {
-            match self.child.try_wait().unwrap() {
-                Some(status) => Ok(status),
-                None => Err(tail(&self.log())),
-            }
-        })
-    }
 }
 
 impl Drop for Process {

@@ -1,6 +1,7 @@
 //! Topics, tables and processes for scenarios, and the two ordinary clients.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -152,10 +153,10 @@ impl World {
 
     /// Sends commands with kcat, one a line, to the partitions where they belong.
     pub(crate) fn send(&self, topic: &str, commands: &[(&str, Value)]) {
-        let lines: String = commands
-            .iter()
-            .map(|(key, command)| format!("{key}\t{command}\n"))
-            .collect();
+        let mut lines = String::new();
+        for (key, command) in commands {
+            writeln!(lines, "{key}\t{command}").unwrap();
+        }
         let partitioner = ["-K", "\t", "-X", "topic.partitioner=murmur2_random", "-l"];
         let file = tempfile::NamedTempFile::new_in(self.home.path()).unwrap();
         std::fs::write(file.path(), lines).unwrap();
