@@ -179,3 +179,6 @@ impl<T> fmt::Debug for Learning<T> {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use tracing::{error, info_span, warn};
 use super::{Seat, Wiring};
 
 /// How long a wait may go on after a stop.
-const WAIT_SLICE: Duration = Duration::from_millis(50);
+pub(super) const WAIT_SLICE: Duration = Duration::from_millis(50);
 
 /// How one attempt of a worker ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Crew {
         let (wiring, sender) = (Arc::clone(&self.wiring), self.sender.clone());
         let name = worker.clone();
         let body = move || {
-            let _span = info_span!("worker", name = worker).entered();
+            let _span = info_span!("worker", id = worker).entered();
             let seat = Seat {
                 wiring: &wiring,
                 worker: &worker,
@@ -156,5 +156,75 @@ pub(super) fn pause(wiring: &Wiring, wait: Duration) {
             return;
         }
         thread::sleep(left.min(WAIT_SLICE));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::settings::{Settings, Sources};
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    fn crew(runtime: &tokio::runtime::Runtime) -> Crew {
+        let registry = crate::contexts();
+        let settings = Settings::load(&Sources::default(), &registry.names()).unwrap();
+        let wiring = Wiring::new(&registry, settings, runtime.handle().clone()).unwrap();
+        Crew::new(Arc::new(wiring))
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_worker_that_breaks_or_panics_is_started_again() {
+        let runtime = runtime();
+        let mut crew = crew(&runtime);
+        let attempts = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&attempts);
+        crew.hire("group", 0, move |_| {
+            match counted.fetch_add(1, Ordering::Relaxed) {
+                0 => panic!("on purpose"),
+                1 => End::Broken("on purpose".to_owned()),
+                _ => End::Stopped,
+            }
+        })
+        .unwrap();
+        let finished = crew.next(SOON).unwrap();
+        assert_eq!(
+            (finished.worker.as_str(), finished.fatal),
+            ("group/0", None)
+        );
+        assert_eq!(attempts.load(Ordering::Relaxed), 3);
+        assert!(!crew.is_at_work());
+    }
+
+    #[test]
+    fn a_worker_that_cannot_go_on_says_why() {
+        let runtime = runtime();
+        let mut crew = crew(&runtime);
+        crew.hire("group", 1, |_| End::Fatal("partitions disagree".to_owned()))
+            .unwrap();
+        let finished = crew.next(SOON).unwrap();
+        assert_eq!(finished.fatal.as_deref(), Some("partitions disagree"));
+    }
+
+    #[test]
+    fn a_worker_that_waits_to_be_started_again_ends_when_it_is_time_to_stop() {
+        let runtime = runtime();
+        let mut crew = crew(&runtime);
+        let board = crew.wiring.board.clone();
+        crew.hire("group", 0, |seat| {
+            seat.wiring.stop.stop();
+            End::Broken("away".to_owned())
+        })
+        .unwrap();
+        assert!(crew.next(SOON).unwrap().fatal.is_none());
+        assert_eq!(board.reasons(), ["group/0: starting"]);
     }
 }

@@ -1,11 +1,13 @@
 //! Before a worker begins: are its topics there, and do they agree?
 
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::Duration;
 
-use millrace_runtime::access::LogAccess;
+use millrace_runtime::access::{AccessError, FoundTopic, LogAccess};
 use millrace_runtime::topic_spec::{PartitionFault, common_partitions};
 
-use super::supervise::pause;
+use super::supervise::{WAIT_SLICE, pause};
 use super::{End, Seat};
 
 /// How often is looked again for what is not there yet.
@@ -17,7 +19,7 @@ pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// When they disagree, or when it is time to stop.
 pub(super) fn partitions(seat: Seat<'_>, topics: &[&str]) -> Result<i32, End> {
     while !seat.wiring.stop.is_stopped() {
-        let reason = match seat.wiring.access.describe(topics) {
+        let reason = match describe(seat, topics)? {
             Ok(found) => match common_partitions(topics, &found) {
                 Ok(partitions) => return Ok(partitions),
                 Err(fault @ PartitionFault::Disagree { .. }) => {
@@ -29,6 +31,31 @@ pub(super) fn partitions(seat: Seat<'_>, topics: &[&str]) -> Result<i32, End> {
         };
         seat.post(&[reason]);
         pause(seat.wiring, LOOK_INTERVAL);
+    }
+    Err(End::Stopped)
+}
+
+/// Asks Kafka, and gives up when it is time to stop: the call itself takes its time when nobody
+/// answers.
+fn describe(seat: Seat<'_>, topics: &[&str]) -> Result<Result<Vec<FoundTopic>, AccessError>, End> {
+    let (sender, answer) = channel();
+    let access = seat.wiring.access.clone();
+    let names: Vec<_> = topics.iter().map(|name| (*name).to_owned()).collect();
+    // It ends by the client's own time-out, and holds nothing that anybody waits for.
+    thread::spawn(move || {
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        sender.send(access.describe(&names)).unwrap_or_default();
+    });
+    while !seat.wiring.stop.is_stopped() {
+        match answer.recv_timeout(WAIT_SLICE) {
+            Ok(answer) => return Ok(answer),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(End::Broken(
+                    "the question for the topics broke off".to_owned(),
+                ));
+            }
+        }
     }
     Err(End::Stopped)
 }
