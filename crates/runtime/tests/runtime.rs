@@ -5,7 +5,9 @@ mod engine {
     mod beginning;
     mod commits;
     mod handover;
+    mod simulated;
     mod stage;
+    mod tampered;
 
     mod decide {
         mod answers;

@@ -1,6 +1,7 @@
 //! Given/when/then, in-memory log and tables with faults, history checks.
 
 mod given;
+pub mod history;
 pub mod log_contract;
 pub mod memory_log;
 mod memory_store;

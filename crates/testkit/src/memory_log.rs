@@ -107,6 +107,11 @@ impl MemoryBroker {
             .collect()
     }
 
+    /// How many partitions a topic has.
+    pub fn partitions(&self, topic: Topic) -> usize {
+        self.lock().topics.get(&topic).map_or(0, Vec::len)
+    }
+
     /// Where a partition begins and ends.
     pub fn range(&self, source: TopicPartition) -> LogRange {
         self.lock().range(source)

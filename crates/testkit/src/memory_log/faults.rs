@@ -71,6 +71,11 @@ impl Faults {
         self.with(|state| state.delay = polls);
     }
 
+    /// Nothing goes wrong any more.
+    pub fn clear(&self) {
+        self.with(|state| *state = State::default());
+    }
+
     pub(super) fn delay(&self) -> u64 {
         self.with(|state| state.delay)
     }
