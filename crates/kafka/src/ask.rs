@@ -26,6 +26,7 @@ const COMMIT_SLACK: Duration = Duration::from_secs(5);
 const FENCES_AT_ONCE: usize = 8;
 /// Chunks of restored state that wait for the machine, at most 1 MiB each.
 const CHUNKS_WAITING: usize = 16;
+const OUT_OF_RANGE_PAUSE: Duration = Duration::from_millis(500);
 const CHUNK_SEND_SLICE: Duration = Duration::from_millis(100);
 
 /// What a call is for.
@@ -264,6 +265,10 @@ impl Desk {
         let failed = caller.clone();
         let work = move || {
             let found = out_of_range(&clients, &next);
+            if found.is_err() {
+                // It is asked again at once.
+                thread::sleep(OUT_OF_RANGE_PAUSE);
+            }
             caller.say(found.map_or_else(
                 |reason| Body::Done(Err(AskFailure(reason))),
                 Body::OutOfRange,

@@ -11,19 +11,31 @@ use tracing::{debug, info, warn};
 
 use crate::config::Config;
 
-/// Twice the largest batch of a worker (30,000 records, 32 MiB), and some.
-const PRODUCER_RECORDS_MAX: &str = "100000";
-const PRODUCER_KIB_MAX: &str = "131072";
-/// A started partition joins the next fetch, so an idle fetch must not wait long.
-const FETCH_WAIT_MS: &str = "100";
+/// Of a member of the group. A started partition joins the next fetch, so an idle fetch must not
+/// wait long. What is fetched ahead is worth some 50 ms of work; the library's own 100,000 records
+/// and 64 MiB a worker would be the largest part of its memory.
+const MEMBER_DEFAULTS: &[(&str, &str)] = &[
+    ("fetch.wait.max.ms", "100"),
+    ("queued.min.messages", "20000"),
+    ("queued.max.messages.kbytes", "16384"),
+];
+/// Of a producer. Its queue holds twice the largest batch of a worker (30,000 records, 32 MiB), and
+/// some. Retries inside a transaction wait shortly; the library's 100 ms would dominate a commit.
+const PRODUCER_DEFAULTS: &[(&str, &str)] = &[
+    ("queue.buffering.max.messages", "100000"),
+    ("queue.buffering.max.kbytes", "131072"),
+    ("retry.backoff.ms", "2"),
+    ("retry.backoff.max.ms", "100"),
+];
 /// A scan learns that it is at the end when a fetch comes back empty.
 const SCAN_FETCH_WAIT_MS: &str = "5";
 /// How long the library leaves a partition alone whose queue is full. Its default of a second
 /// starves a worker that has just emptied the queue.
 const FETCH_BACKOFF_MS: &str = "5";
-/// Retries inside a transaction wait this long; the default of 100 ms dominates a commit.
-const RETRY_BACKOFF_MS: &str = "2";
-const RETRY_BACKOFF_MAX_MS: &str = "100";
+/// A member that does not poll for this long is given up, and so long may one that hangs hold up a
+/// rebalance. Workers poll many times a second.
+const POLL_INTERVAL_MAX: Duration = Duration::from_mins(1);
+const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
 
 /// Which records a reader gets to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,23 +80,24 @@ impl Clients {
 
     /// A member of the group.
     pub(crate) fn member(&self) -> ClientConfig {
-        let session_ms = self.config.session_timeout.as_millis();
-        let mut member = self.consumer(Isolation::Committed);
+        let session = self.config.session_timeout;
+        let poll_max = POLL_INTERVAL_MAX.max(session.saturating_mul(2));
+        let mut member = self.consumer(Isolation::Committed, MEMBER_DEFAULTS);
         member
-            .set("session.timeout.ms", session_ms.to_string())
+            .set("session.timeout.ms", millis(session))
             .set(
                 "heartbeat.interval.ms",
-                (session_ms / 5).max(100).to_string(),
+                millis((session / 5).max(HEARTBEAT_MIN)),
             )
-            .set("partition.assignment.strategy", "cooperative-sticky")
-            .set("fetch.wait.max.ms", FETCH_WAIT_MS);
+            .set("max.poll.interval.ms", millis(poll_max))
+            .set("partition.assignment.strategy", "cooperative-sticky");
         member
     }
 
     /// A reader of partitions that it is given. It bears the group's name, which costs nothing and
     /// spares a right to another group, but never joins it.
     pub(crate) fn scanner(&self, isolation: Isolation) -> ClientConfig {
-        let mut scanner = self.consumer(isolation);
+        let mut scanner = self.consumer(isolation, &[]);
         scanner
             .set("enable.partition.eof", "true")
             .set("fetch.wait.max.ms", SCAN_FETCH_WAIT_MS);
@@ -93,33 +106,32 @@ impl Clients {
 
     /// A producer whose records become visible by a commit.
     pub(crate) fn transactional(&self, id: &str) -> ClientConfig {
-        let timeout_ms = self.config.transaction_timeout.as_millis().to_string();
+        let timeout = millis(self.config.transaction_timeout);
         let mut producer = self.producer();
         producer
             .set("transactional.id", id)
-            .set("transaction.timeout.ms", &timeout_ms)
-            .set("message.timeout.ms", &timeout_ms);
+            .set("transaction.timeout.ms", &timeout)
+            .set("message.timeout.ms", &timeout);
         producer
     }
 
     /// A producer whose records become visible at once.
     pub(crate) fn publisher(&self) -> ClientConfig {
-        let timeout_ms = self.config.transaction_timeout.as_millis().to_string();
+        let timeout = millis(self.config.transaction_timeout);
         let mut producer = self.producer();
         producer
             .set("enable.idempotence", "true")
-            .set("message.timeout.ms", timeout_ms);
+            .set("message.timeout.ms", timeout);
         producer
     }
 
-    fn consumer(&self, isolation: Isolation) -> ClientConfig {
-        let mut consumer = self.config.common();
+    fn consumer(&self, isolation: Isolation, defaults: &[(&str, &str)]) -> ClientConfig {
+        let mut consumer = self.over(defaults);
         let isolation = match isolation {
             Isolation::Committed => "read_committed",
             Isolation::Uncommitted => "read_uncommitted",
         };
         consumer
-            .set("client.id", &self.name)
             .set("group.id", &self.group)
             .set("isolation.level", isolation)
             .set("enable.auto.commit", "false")
@@ -131,23 +143,30 @@ impl Clients {
     }
 
     fn producer(&self) -> ClientConfig {
-        let mut producer = ClientConfig::new();
+        let mut producer = self.over(PRODUCER_DEFAULTS);
         producer
-            // A batch is complete when it is sent: waiting for more only delays the commit.
-            .set("linger.ms", "0")
-            .set("queue.buffering.max.messages", PRODUCER_RECORDS_MAX)
-            .set("queue.buffering.max.kbytes", PRODUCER_KIB_MAX)
-            .set("retry.backoff.ms", RETRY_BACKOFF_MS)
-            .set("retry.backoff.max.ms", RETRY_BACKOFF_MAX_MS);
-        for (key, value) in self.config.common().config_map() {
-            producer.set(key, value);
-        }
-        producer
-            .set("client.id", &self.name)
             .set("acks", "all")
+            .set("linger.ms", "0")
             .set("delivery.report.only.error", "true");
         producer
     }
+
+    /// What the user set, over these defaults.
+    fn over(&self, defaults: &[(&str, &str)]) -> ClientConfig {
+        let mut settings = ClientConfig::new();
+        for (key, value) in defaults {
+            settings.set(*key, *value);
+        }
+        for (key, value) in self.config.common().config_map() {
+            settings.set(key, value);
+        }
+        settings.set("client.id", &self.name);
+        settings
+    }
+}
+
+fn millis(duration: Duration) -> String {
+    duration.as_millis().to_string()
 }
 
 /// The context of a client whose calls report their errors themselves.

@@ -44,6 +44,7 @@ const OWNED_KEYS: &[&str] = &[
     "retries",
     "session.timeout.ms",
     "statistics.interval.ms",
+    "test.mock.num.brokers",
     "transaction.timeout.ms",
     "transactional.id",
 ];

@@ -143,6 +143,15 @@ impl Delivery {
         }
     }
 
+    /// Begins again with every running partition where it stands.
+    pub(crate) fn restart_all(&mut self) -> KafkaResult<()> {
+        for (at, next) in self.running() {
+            self.died(at);
+            self.start(at, next)?;
+        }
+        Ok(())
+    }
+
     /// Where each running partition stands.
     pub(crate) fn running(&self) -> Vec<(TopicPartition, i64)> {
         let mut running = Vec::new();

@@ -214,6 +214,7 @@ impl GroupContext {
     fn assigned(&self, member: &Member, list: &TopicPartitionList) -> KafkaResult<()> {
         let partitions = self.ours(list);
         info!(?partitions, "assigned");
+        self.health.heard();
         self.membership.assign(&partitions);
         member.incremental_assign(&TopicPartitionList::new())
     }
@@ -259,7 +260,6 @@ impl ConsumerContext for GroupContext {
         list: &mut TopicPartitionList,
     ) {
         self.served();
-        self.health.heard();
         let is_assignment = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         let answered = if is_assignment {
             self.assigned(member, list)

@@ -35,9 +35,16 @@ pub(crate) struct Health {
 #[derive(Debug, Default)]
 struct State {
     /// Why it cannot be used at the moment.
-    trouble: Option<String>,
+    trouble: Option<Trouble>,
     told: Option<String>,
     broken: Option<String>,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    reason: String,
+    /// Only a rebalance shows that it is over; that brokers answer does not.
+    is_of_group: bool,
 }
 
 impl Health {
@@ -61,15 +68,28 @@ impl Health {
         if state.trouble.is_some() == state.told.is_some() {
             return None;
         }
-        let trouble = state.trouble.clone();
+        let trouble = state.trouble.as_ref().map(|trouble| trouble.reason.clone());
         state.told.clone_from(&trouble);
         Some(News::Reachable(trouble))
     }
 
-    /// The cluster has just done something for us.
+    /// The group has just done something for us.
     pub(crate) fn heard(&self) {
         self.lock().trouble = None;
         self.signal.raise();
+    }
+
+    /// The cluster answers, and has our topics.
+    fn answered(&self) {
+        let mut state = self.lock();
+        if state
+            .trouble
+            .take_if(|trouble| !trouble.is_of_group)
+            .is_some()
+        {
+            info!("cluster is usable again");
+            self.signal.raise();
+        }
     }
 
     pub(crate) fn broken(&self, reason: String) {
@@ -77,8 +97,12 @@ impl Health {
         self.signal.raise();
     }
 
-    pub(crate) fn trouble(&self, reason: String) {
-        let is_news = self.lock().trouble.replace(reason).is_none();
+    fn trouble(&self, reason: String, is_of_group: bool) {
+        let trouble = Trouble {
+            reason,
+            is_of_group,
+        };
+        let is_news = self.lock().trouble.replace(trouble).is_none();
         if is_news {
             self.signal.raise();
         }
@@ -94,7 +118,8 @@ impl Health {
             Some(RDKafkaErrorCode::Fatal) => self.broken(reason.to_owned()),
             Some(code) if means_trouble(code) => {
                 warn!(%error, reason, "cluster not usable");
-                self.trouble(reason.to_owned());
+                let is_of_group = code == RDKafkaErrorCode::GroupAuthorizationFailed;
+                self.trouble(reason.to_owned(), is_of_group);
             }
             _ => debug!(%error, reason, "client reports"),
         }
@@ -135,13 +160,10 @@ pub(crate) fn probe(
             };
             match ask(&member, topics) {
                 Ok(()) => {
-                    if health.is_troubled() {
-                        info!("cluster is usable again");
-                    }
-                    health.heard();
+                    health.answered();
                     is_first = false;
                 }
-                Err(reason) => health.trouble(reason),
+                Err(reason) => health.trouble(reason, false),
             }
         }
         match stop.recv_timeout(PROBE_INTERVAL) {
@@ -189,6 +211,18 @@ mod tests {
         health.heard();
         assert_eq!(health.news(), Some(News::Reachable(None)));
         assert_eq!(health.news(), None);
+    }
+
+    #[test]
+    fn a_group_that_refuses_us_is_no_better_for_a_cluster_that_answers() {
+        let health = health();
+        let refused = KafkaError::Global(RDKafkaErrorCode::GroupAuthorizationFailed);
+        health.client_error(&refused, "no right to the group");
+        assert!(matches!(health.news(), Some(News::Reachable(Some(_)))));
+        health.answered();
+        assert_eq!(health.news(), None);
+        health.heard();
+        assert_eq!(health.news(), Some(News::Reachable(None)));
     }
 
     #[test]

@@ -147,10 +147,7 @@ impl KafkaLog {
                 }
                 Polled::More => {}
                 Polled::Nothing | Polled::Full => return handed,
-                Polled::OutOfRange => {
-                    let (running, now) = (self.delivery.running(), self.now());
-                    self.desk.find_out_of_range(running, now);
-                }
+                Polled::OutOfRange => self.find_out_of_range(),
                 Polled::Broken(reason) => self.health.broken(reason),
             }
         }
@@ -216,6 +213,7 @@ impl KafkaLog {
             (Key::Publish, Body::Done(done)) => LogEvent::Published(done),
             (_, Body::Settled(result)) => return self.settled(result),
             (_, Body::OutOfRange(partitions)) => return self.out_of_range(&partitions),
+            (Key::FindOutOfRange, Body::Done(_)) => return self.find_out_of_range(),
             (key, body) => return debug!(?key, ?body, "a reply that nobody waits for"),
         };
         self.own_events.push_back(event);
@@ -232,7 +230,7 @@ impl KafkaLog {
                 let silent = "the client does not answer".to_owned();
                 return self.settled(Err(CommitFailure::Unknown(silent)));
             }
-            Key::FindOutOfRange => return,
+            Key::FindOutOfRange => return self.find_out_of_range(),
         };
         self.own_events.push_back(event);
     }
@@ -247,10 +245,26 @@ impl KafkaLog {
         self.own_events.push_back(LogEvent::Settled(result));
     }
 
+    /// The client says that a position is out of range, but not which one.
+    fn find_out_of_range(&mut self) {
+        let now = self.now();
+        let running = self.delivery.running();
+        if !running.is_empty() {
+            self.desk.find_out_of_range(running, now);
+        }
+    }
+
     fn out_of_range(&mut self, partitions: &[TopicPartition]) {
         for partition in partitions {
             self.delivery.died(*partition);
             self.own_events.push_back(LogEvent::OutOfRange(*partition));
+        }
+        if partitions.is_empty() {
+            // It has come back into range, but the client fetches it no more.
+            warn!("a position was out of range for a moment");
+            if let Err(error) = self.delivery.restart_all() {
+                self.health.broken(format!("the client refuses: {error}"));
+            }
         }
     }
 

@@ -50,8 +50,8 @@ impl Writing {
 
     /// Uses this one from now on. What the ones before left open was ended when it was made.
     pub(crate) fn begin(&mut self, writer: Writer) {
-        self.left_open.clear();
-        self.writer = Some(writer);
+        let former = self.writer.replace(writer);
+        self.left_open = former.map(|writer| writer.id).into_iter().collect();
     }
 
     /// Uses it no more, and says whose transactions are to be ended.
