@@ -12,8 +12,13 @@ use crate::project;
 
 /// The first Java that Kafka's brokers run on.
 const JAVA_MIN: u32 = 17;
-/// cqlsh speaks to Cassandra and ScyllaDB; its driver is pinned so that runs are alike.
-const CQLSH: [&str; 2] = ["cqlsh==6.2.2", "cassandra-driver==3.30.1"];
+/// cqlsh speaks to Cassandra and ScyllaDB; its driver is pinned so that runs are alike. Beside it
+/// an Avro-aware Kafka client, which reads our topics through the registry endpoints.
+const CQLSH: [&str; 3] = [
+    "cqlsh==6.2.2",
+    "cassandra-driver==3.30.1",
+    "confluent-kafka[avro,schemaregistry]==2.16.0",
+];
 
 /// A program of the system: Debian's packages that bring it, the first one known is taken.
 struct Tool {

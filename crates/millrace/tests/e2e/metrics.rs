@@ -67,3 +67,33 @@ fn schemas_are_served_as_a_registry_serves_them() {
         404
     );
 }
+
+/// `confluent-kafka` for Python fetches the schema by the id in the record, as any such client does.
+#[test]
+fn an_avro_aware_client_decodes_events_through_the_registry_endpoints() {
+    let world = shared();
+    let account = unique("acc");
+    let owner = r#"{"first_name":"A","last_name":"B","email":"a@b","initial_balance":7}"#;
+    world.expect(&[
+        "send",
+        "bank.account",
+        &account,
+        "OpenAccount",
+        owner,
+        "--wait",
+    ]);
+    let cqlsh = std::env::var("MILLRACE_CQLSH").expect("MILLRACE_CQLSH: cargo xtask test");
+    let python = std::path::Path::new(&cqlsh).with_file_name("python");
+    let output = std::process::Command::new(python)
+        .args(["-c", include_str!("avro_client.py")])
+        .arg(&world.servers.kafka)
+        .arg(format!("http://{}", world.process().http))
+        .args(["bank.account.events", &account])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let event: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(event["version"], 1);
+    assert_eq!(event["payload"]["initial_balance"], 7);
+}
