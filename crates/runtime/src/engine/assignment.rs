@@ -13,7 +13,7 @@ impl<S: Step> Engine<S> {
             return;
         }
         for (source, epoch) in assigned {
-            tracing::info!(task = self.config.group, %source, "partition assigned");
+            tracing::debug!(task = self.config.group, %source, "partition assigned");
             self.forget(*source);
             self.tasks
                 .insert(*source, Task::new(*epoch, self.now.elapsed));
@@ -176,7 +176,7 @@ impl<S: Step> Engine<S> {
                 continue;
             }
             for source in &revocation.sources {
-                tracing::info!(task = self.config.group, %source, "partition released");
+                tracing::debug!(task = self.config.group, %source, "partition released");
                 self.forget(*source);
             }
             self.effects.push(Effect::Release(revocation.sources));

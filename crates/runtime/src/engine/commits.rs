@@ -132,7 +132,7 @@ impl<S: Step> Engine<S> {
                 let took = self.now.elapsed.saturating_sub(task.since);
                 gauge!(names::RESTORE_SECONDS, "task" => self.config.group.clone())
                     .set(took.as_secs_f64());
-                tracing::info!(task = self.config.group, source = %part.source,
+                tracing::debug!(task = self.config.group, source = %part.source,
                     next_offset = part.next_offset, seconds = took.as_secs_f64(), "task ready");
                 if !task.is_revoking {
                     self.effects

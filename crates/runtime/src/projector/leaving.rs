@@ -59,7 +59,7 @@ impl Projector {
                 continue;
             }
             for source in &revocation.sources {
-                tracing::info!(task = self.config.group, %source, "partition released");
+                tracing::debug!(task = self.config.group, %source, "partition released");
                 self.forget(*source);
             }
             self.effects.log.push(Effect::Release(revocation.sources));

@@ -35,7 +35,7 @@ enum Question<I, T> {
 impl Projector {
     pub(super) fn on_assigned(&mut self, assigned: &[(TopicPartition, Epoch)]) {
         for (source, _) in assigned {
-            tracing::info!(task = self.config.group, %source, "partition assigned");
+            tracing::debug!(task = self.config.group, %source, "partition assigned");
             let mut sources = self.config.sources.iter();
             let found = sources.position(|one| one.topic == source.topic);
             let phase = match found {
@@ -225,7 +225,7 @@ impl Projector {
         run.reset_due = facts
             .progress
             .is_none_or(|progress| !place.is_told_by(progress));
-        tracing::info!(task = self.config.group, %source, next_offset = place.next_offset,
+        tracing::debug!(task = self.config.group, %source, next_offset = place.next_offset,
             "task ready");
         let took = self.now.elapsed.saturating_sub(task.since);
         metrics::gauge!(names::RESTORE_SECONDS, "task" => self.config.group.clone())
