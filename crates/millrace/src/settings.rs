@@ -3,22 +3,27 @@
 //! A file comes first, then the environment, then the command line; the last one wins. Every value
 //! that is given is checked, also one that another replaces. An unknown key stops the start.
 
+mod components;
 mod declared;
 mod parse;
+mod problem;
 mod show;
 mod source;
 mod typed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+pub(crate) use components::{
+    Backend, BonusSettings, HttpSettings, KafkaSettings, Listen, LogFormat, LogSettings,
+    ScyllaSettings, SmtpSettings, Start,
+};
 use declared::Setting;
 use millrace_runtime::clock::SystemClock;
 pub(crate) use parse::duration as parse_duration;
+pub(crate) use problem::{Problem, SettingsError};
 pub(crate) use show::{defaults as show_defaults, effective as show_effective};
 use source::Given;
 pub(crate) use source::Origin;
@@ -70,132 +75,6 @@ pub(crate) struct Settings {
     given: BTreeMap<String, (String, Origin)>,
 }
 
-/// Where records and rows are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Backend {
-    /// In one file.
-    #[default]
-    Embedded,
-    /// In Kafka and a CQL store.
-    Kafka,
-}
-
-/// Where a consumer group without a position begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// At the first record.
-    Beginning,
-    /// Behind the last record.
-    End,
-}
-
-/// Of the HTTP server.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct HttpSettings {
-    /// Where it listens.
-    pub(crate) listen: Listen,
-    /// Whether somebody asked for that address; if not, another port will do.
-    pub(crate) is_listen_given: bool,
-}
-
-/// Where to listen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) enum Listen {
-    /// Nowhere.
-    #[default]
-    Off,
-    /// At this host and port.
-    Address(String),
-}
-
-/// Of log lines.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct LogSettings {
-    /// Their form.
-    pub(crate) format: LogFormat,
-    /// The least severe ones that are shown.
-    pub(crate) level: String,
-}
-
-/// The form of log lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
-
-/// Of the log.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct KafkaSettings {
-    /// Brokers to ask first.
-    pub(crate) brokers: Vec<String>,
-    /// After which silence a member of a group counts as gone.
-    pub(crate) session_timeout: Duration,
-    /// After which silence a transaction is ended.
-    pub(crate) transaction_timeout: Duration,
-    /// Passed through to the client.
-    pub(crate) properties: BTreeMap<String, String>,
-}
-
-/// Of the CQL store.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct ScyllaSettings {
-    /// Nodes to ask first.
-    pub(crate) nodes: Vec<String>,
-    /// Role to log in as; none when empty.
-    pub(crate) user: String,
-    /// Its password.
-    pub(crate) password: String,
-    /// Replicas in each data centre.
-    pub(crate) replication_factor: u16,
-    /// Consistency level, in kebab case.
-    pub(crate) consistency: String,
-    /// Age at which an acknowledged row survives the crash of its node.
-    pub(crate) durable_after: Duration,
-}
-
-impl fmt::Debug for ScyllaSettings {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ScyllaSettings")
-            .field("nodes", &self.nodes)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Of outgoing mail.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct SmtpSettings {
-    /// The mail server, password included.
-    pub(crate) url: Option<String>,
-    /// Sender of mails.
-    pub(crate) from: String,
-}
-
-impl fmt::Debug for SmtpSettings {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("SmtpSettings")
-            .field("from", &self.from)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Of the bonus policy.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct BonusSettings {
-    /// Who gets it.
-    pub(crate) account: String,
-    /// Which part of a deposit it is.
-    pub(crate) divisor: i64,
-    /// From which balance on there is none.
-    pub(crate) cap: i64,
-}
-
 /// Names that occur in settings but are only known to the registry.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
@@ -215,44 +94,6 @@ pub(crate) struct Sources {
     /// `KEY=VALUE` of the command line, in order.
     pub(crate) options: Vec<String>,
 }
-
-/// One thing that is wrong with one setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
-    /// The setting's key, or the variable's name where there is no such key.
-    pub(crate) key: String,
-    /// Where it was given.
-    pub(crate) origin: Option<Origin>,
-    /// What is wrong; never the value of a secret.
-    pub(crate) reason: String,
-}
-
-impl Problem {
-    fn new(key: &str, origin: Option<Origin>, reason: impl Into<String>) -> Self {
-        Self {
-            key: key.to_owned(),
-            origin,
-            reason: reason.into(),
-        }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.key.is_empty() {
-            write!(formatter, "`{}` ", self.key)?;
-        }
-        if let Some(origin) = &self.origin {
-            write!(formatter, "({origin}) ")?;
-        }
-        formatter.write_str(&self.reason)
-    }
-}
-
-/// Everything that is wrong with the settings.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("wrong settings: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub(crate) struct SettingsError(pub(crate) Vec<Problem>);
 
 impl Settings {
     /// Reads all sources.
