@@ -3,8 +3,13 @@
 
 use std::time::Duration;
 
+use millrace_kafka::KafkaAccess;
+use millrace_runtime::access::LogAccess;
+use millrace_runtime::log::GroupOffset;
+use millrace_runtime::topic::Topic;
 use serde_json::{Value, json};
 
+use super::process::Process;
 use super::wait::{AFTER_CRASH, EVENTUALLY, until, until_equal};
 use super::world::{World, unique};
 
@@ -49,15 +54,33 @@ fn rows(world: &World) -> Vec<String> {
     all
 }
 
+const ACCOUNT: &str = "acc-1";
+
 #[test]
-fn counts_restores_and_rebuilds() {
+fn counts_restores_rebuilds_and_repeats_nothing() {
     let world = World::own(&[]);
     let mut process = world.run(&[]);
     process.wait_ready(READY);
+    a12_a_fresh_process_counts_a_story(&world, &process);
 
-    // A12: what a fresh process has counted after a story.
-    let account = "acc-1";
-    open(&world, account, 0);
+    process.crash();
+    drop(process);
+    let mut process = world.run(&[]);
+    a8_state_is_restored_before_the_first_decision(&world);
+    process.wait_ready(AFTER_CRASH);
+
+    let before = rows_of_twenty_more(&world);
+    let refused = world.output(&["rebuild", "bank.accounts"]);
+    let beside = "a rebuild beside running projectors must be refused";
+    assert!(!refused.status.success(), "{beside}");
+    assert!(process.stop().success(), "{}", process.log());
+    a9_rebuilt_rows_are_the_same(&world, &before);
+    a5_reset_groups_repeat_nothing(&world);
+    a_group_ahead_of_the_task_record_stops_the_task(&world);
+}
+
+fn a12_a_fresh_process_counts_a_story(world: &World, process: &Process) {
+    open(world, ACCOUNT, 0);
     for command in [
         json!({"type": "ChangeEmailAddress", "data": {"email": "c@d"}, "command_id": "e-1"}),
         json!({"type": "ChangeEmailAddress", "data": {"email": "e@f"}, "command_id": "e-2"}),
@@ -66,65 +89,100 @@ fn counts_restores_and_rebuilds() {
         change("DepositMoney", 15000),
         change("WithdrawMoney", 20000),
     ] {
-        assert_eq!(world.ask(account, command)["status"], "accepted");
+        assert_eq!(world.ask(ACCOUNT, command)["status"], "accepted");
     }
-    assert_eq!(
-        world.ask(account, change("WithdrawMoney", 5001))["code"],
-        "insufficient_funds"
-    );
-    let accepted = |kind: &str| {
-        let kind = format!("type=\"{kind}\"");
-        World::metric(
-            &process,
-            &["millrace_commands_total", &kind, "status=\"accepted\""],
-        )
-    };
+    let refused = world.ask(ACCOUNT, change("WithdrawMoney", 5001));
+    assert_eq!(refused["code"], "insufficient_funds");
     let counted = |kind: &str, expected: f64| {
-        until_equal(kind, EVENTUALLY, &expected, || accepted(kind));
+        let label = format!("type=\"{kind}\"");
+        let words = ["millrace_commands_total", &label, "status=\"accepted\""];
+        until_equal(kind, EVENTUALLY, &expected, || {
+            World::metric(process, &words)
+        });
     };
     counted("OpenAccount", 1.0);
     counted("ChangeEmailAddress", 2.0);
     counted("DepositMoney", 3.0);
     counted("WithdrawMoney", 1.0);
+}
 
-    // A8: after a crash the state is restored before the first decision.
-    process.crash();
-    drop(process);
-    let mut process = world.run(&[]);
+fn a8_state_is_restored_before_the_first_decision(world: &World) {
     let overdraft = change("WithdrawMoney", 5001);
-    world.send("bank.account.commands", &[(account, overdraft.clone())]);
+    world.send("bank.account.commands", &[(ACCOUNT, overdraft.clone())]);
     let id = overdraft["command_id"].as_str().unwrap();
     let outcome = world.outcomes(id, 1, AFTER_CRASH).remove(0);
     assert_eq!(outcome["code"], "insufficient_funds", "{outcome}");
-    process.wait_ready(AFTER_CRASH);
+}
 
-    // A9: rebuilt rows are the same in every column.
+fn rows_of_twenty_more(world: &World) -> Vec<String> {
     for n in 0..20 {
-        open(&world, &format!("more-{n}"), n);
+        open(world, &format!("more-{n}"), n);
     }
     until_equal("the last row", EVENTUALLY, &Some(19), || {
         world.balance("more-19")
     });
     let journaled = || world.cql("SELECT JSON command_id FROM bank.outcomes").len();
     until_equal("outcome rows", EVENTUALLY, &29, journaled);
-    let refused = world.output(&["rebuild", "bank.accounts"]);
-    assert!(
-        !refused.status.success(),
-        "a rebuild beside running projectors must be refused"
-    );
-    assert!(process.stop().success(), "{}", process.log());
-    let before = rows(&world);
+    rows(world)
+}
+
+fn a9_rebuilt_rows_are_the_same(world: &World, before: &[String]) {
     world.expect(&["rebuild", "bank.accounts"]);
     world.expect(&["rebuild", "bank.journal"]);
-    assert_eq!(rows(&world), before);
+    assert_eq!(rows(world), before);
+}
 
-    // And everything goes on from there.
-    let process = world.run(&[]);
+/// Reset by other tools, while nobody runs.
+fn a5_reset_groups_repeat_nothing(world: &World) {
+    let decided = || {
+        world
+            .follow("bank.account.outcomes")
+            .payloads(|_| true)
+            .len()
+    };
+    let before = decided();
+    try_reset(world, "bank.projection.accounts", "bank.account.events", 0).unwrap();
+    try_reset(world, "bank.account.commands", "bank.account.commands", 0).unwrap();
+    let mut process = world.run(&[]);
     process.wait_ready(READY);
-    assert_eq!(world.ask(account, change("DepositMoney", 1))["version"], 8);
+    assert_eq!(world.ask(ACCOUNT, change("DepositMoney", 1))["version"], 8);
     until_equal("the row", EVENTUALLY, &Some(5001), || {
-        world.balance(account)
+        world.balance(ACCOUNT)
     });
+    assert_eq!(decided(), before + 1);
+    assert!(process.stop().success(), "{}", process.log());
+}
+
+/// State was lost, or somebody skipped commands: both need a person.
+fn a_group_ahead_of_the_task_record_stops_the_task(world: &World) {
+    let group = "bank.account.commands";
+    until("a group without members", AFTER_CRASH, || {
+        try_reset(world, group, group, 1_000_000)
+    });
+    let process = world.run(&["--role", "commands"]);
+    let reason = until("a reason in /ready", AFTER_CRASH, || {
+        match process.get("/ready") {
+            Ok((503, body)) if body.contains("1000000") => Ok(body),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    assert!(reason.contains("task record"), "{reason}");
+}
+
+/// What Kafka's own tool does with `--reset-offsets`.
+fn try_reset(world: &World, group: &str, topic: &str, next_offset: i64) -> Result<(), String> {
+    let access = KafkaAccess::new(millrace_kafka::Config::new(&world.servers.kafka));
+    let topic = Topic::intern(topic.to_owned());
+    let offsets: Vec<_> = (0..12)
+        .map(|partition| GroupOffset {
+            source: topic.partition(partition),
+            next_offset,
+            metadata: String::new(),
+        })
+        .collect();
+    access
+        .set_group_offsets(group, &offsets)
+        .map_err(|error| error.to_string())
 }
 
 #[test]
