@@ -153,3 +153,20 @@ fn records_flow_again_after_a_start_in_the_middle_of_a_revocation() {
     bench.produce(&one(kept, "k", "more"));
     stage.until("more", |workers| workers[0].values(kept).len() == 2);
 }
+
+#[test]
+fn a_worker_for_whom_nothing_is_left_is_told_so() {
+    let mut bench = RealKafka::default();
+    let fresh = fresh(&mut bench, "idle", 1);
+    let mut stage = Stage::new();
+    stage.enter(worker(&patient(), &fresh.group, &[fresh.input]));
+    stage.owns(0, 1);
+    stage.enter(worker(&patient(), &fresh.group, &[fresh.input]));
+    stage.until("an assignment of nothing", |workers| {
+        workers[1].assignments > 0
+    });
+    assert!(stage.worker(1).owned.is_empty());
+    // And gets what becomes free.
+    drop(stage.workers.remove(0));
+    stage.owns(0, 1);
+}

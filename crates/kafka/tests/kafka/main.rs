@@ -8,6 +8,8 @@ mod broker;
 #[cfg(test)]
 mod cluster;
 #[cfg(test)]
+mod commit;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod mock;

@@ -63,7 +63,10 @@ impl Mocked {
         // The library may need an abort more, to begin its sequence numbers anew.
         let again = self.stage.commit(0, vec![part.clone()]);
         if again.is_err() {
-            assert!(matches!(again, Err(CommitFailure::Aborted { .. })), "{again:?}");
+            assert!(
+                matches!(again, Err(CommitFailure::Aborted { .. })),
+                "{again:?}"
+            );
             assert_eq!(self.stage.commit(0, vec![part]), Ok(()), "after {error:?}");
         }
     }
