@@ -4,7 +4,11 @@
 //! hand, and panics when a promise of [`millrace_runtime::log`] is broken.
 
 mod cases;
+mod questions;
 mod stage;
+mod worker;
 
 pub use cases::*;
-pub use stage::{Bench, Fresh, OwnRecord, Stage, WAIT_MAX, Worker, add, fresh, one};
+pub use questions::*;
+pub use stage::{Bench, Fresh, Stage, WAIT_MAX, add, fresh, one};
+pub use worker::{OwnRecord, Worker};
