@@ -16,9 +16,11 @@ mod migrate;
 mod options;
 mod outcomes;
 mod query;
+mod rebuild;
 mod run;
 mod schemas;
 mod send;
+mod status;
 mod tail;
 mod topics;
 mod visit;
@@ -64,12 +66,16 @@ enum Command {
     Migrate,
     /// Show rows of a read table
     Query(query::Args),
+    /// Empty the tables of a projection and apply everything again
+    Rebuild(rebuild::Args),
     /// Run workers until told to stop
     Run(run::Args),
     /// Check published schemas
     Schemas(schemas::Args),
     /// Send a command, or many
     Send(send::Args),
+    /// Groups, their members and lag, task records, readiness
+    Status(status::Args),
     /// Show records of any of our topics, decoded
     Tail(tail::Args),
     /// Make the topics, or check them
@@ -97,9 +103,11 @@ impl Command {
             Self::List => list::run(&app),
             Self::Migrate => migrate::run(&app),
             Self::Query(args) => query::run(&app, &args),
+            Self::Rebuild(args) => rebuild::run(app, &args),
             Self::Run(args) => run::run(app, args),
             Self::Schemas(args) => schemas::run(args),
             Self::Send(args) => send::run(&app, args),
+            Self::Status(args) => status::run(&app, &args),
             Self::Tail(args) => tail::run(&app, args),
             Self::Topics(args) => topics::run(&app, &args),
             Self::Wait(args) => wait::run(&app, args),

@@ -3,6 +3,7 @@
 mod commands;
 mod membership;
 mod projections;
+pub(crate) mod rebuild;
 mod registering;
 mod signals;
 mod standing;
