@@ -29,11 +29,13 @@ pub struct DeadLetter<'a> {
 
 impl DeadLetter<'_> {
     /// Appends the letter: in the partition with the record's number, with the record's key, the
-    /// reason as headers before the record's own, and `value` (the record's, or less) cut.
+    /// record's own headers and behind them the reason, so that of two with one name the last is
+    /// ours, and `value` (the record's, or less) cut.
     pub fn push(&self, out: &mut Outbox, to: Topic, record: &Record<'_>, value: Option<&[u8]>) {
         let text =
             |name: &str, value: String| (format!("dead-letter-{name}"), Some(value.into_bytes()));
-        let mut headers: Vec<NewHeader> = vec![
+        let mut headers = own_headers(record);
+        headers.extend([
             text("code", self.code.to_owned()),
             text("message", self.message.to_owned()),
             text("topic", record.source.topic.name().to_owned()),
@@ -42,8 +44,7 @@ impl DeadLetter<'_> {
             text("time", rfc3339(self.time)),
             text("attempts", self.attempts.to_string()),
             text("task", self.task.to_owned()),
-        ];
-        headers.extend(own_headers(record));
+        ]);
         let cut = |bytes: &'_ [u8]| bytes.len().min(VALUE_BYTES_MAX);
         out.push(NewRecord {
             topic: to,

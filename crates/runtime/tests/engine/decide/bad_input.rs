@@ -356,7 +356,7 @@ fn a_dead_letter_is_small_enough_to_be_written_whatever_its_record_was_like() {
 }
 
 #[test]
-fn a_dead_letter_tells_where_it_comes_from_before_the_records_own_headers() {
+fn a_dead_letter_has_the_records_own_headers_and_then_where_it_comes_from() {
     let mut desk = opened();
     let reply = desk.send(&sent("a", "x").header("own", "1").header("own", "2"));
     let letter = reply.letter();
@@ -376,6 +376,8 @@ fn a_dead_letter_tells_where_it_comes_from_before_the_records_own_headers() {
     assert_eq!(
         names,
         [
+            "own",
+            "own",
             "dead-letter-code",
             "dead-letter-message",
             "dead-letter-topic",
@@ -384,8 +386,6 @@ fn a_dead_letter_tells_where_it_comes_from_before_the_records_own_headers() {
             "dead-letter-time",
             "dead-letter-attempts",
             "dead-letter-task",
-            "own",
-            "own"
         ]
     );
     assert_eq!(letter.key.as_deref(), Some(&b"a"[..]));
