@@ -1,5 +1,7 @@
 //! `millrace wait`
 
+mod decided;
+
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -16,7 +18,8 @@ use super::send::timeout;
 use super::{App, Exit, UsageError, block_on, find};
 use crate::registry::ProjectionEntry;
 
-/// How far back an outcome is looked for; what is older is found in the read table `outcomes`.
+/// How far back the log is read; what was decided earlier is found in the read table `outcomes`,
+/// which by then has it.
 const LOOK_BACK: Duration = Duration::from_hours(1);
 /// Between two looks at a projection's progress.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -42,7 +45,13 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<Exit> {
         .as_deref()
         .map(|name| find::projection(app, name))
         .transpose()?;
-    let text = outcome_of(app, args.command_id, args.timeout, clock.now().wall)?;
+    let text = if let Some(text) = decided::outcome(app, &args.command_id, args.timeout / 2)? {
+        text
+    } else {
+        let now = clock.now();
+        let left = args.timeout.saturating_sub(now.elapsed);
+        outcome_of(app, args.command_id, left, now.wall)?
+    };
     if let Some((context, projection)) = projection {
         let outcome: Outcome<'_> = serde_json::from_str(&text)?;
         let left = args.timeout.saturating_sub(clock.now().elapsed);
