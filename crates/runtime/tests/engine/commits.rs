@@ -6,7 +6,13 @@ use millrace_testkit::memory_log::Fate;
 use super::decide::desk::{deposit, open};
 use super::stage::{Stage, aborted, commits, fenced, kinds, unknown};
 
-const FATES: [Fate; 4] = [Fate::Unsent, Fate::Aborted, Fate::Open, Fate::Committed];
+const FATES: [Fate; 5] = [
+    Fate::Unsent,
+    Fate::Aborted,
+    Fate::Open,
+    Fate::Committing,
+    Fate::Committed,
+];
 
 #[test]
 fn an_aborted_batch_is_sent_again_with_the_same_bytes() {

@@ -38,6 +38,7 @@ impl Broker {
                     .map(|(source, key)| self.tail(*source, key))
                     .collect(),
             )),
+            Ask::Fence(ids) if ids.iter().any(|id| self.is_committing(id)) => None,
             Ask::Fence(ids) => {
                 for id in ids {
                     self.fence(id);

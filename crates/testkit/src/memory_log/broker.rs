@@ -63,6 +63,8 @@ struct Open {
     partitions: BTreeSet<TopicPartition>,
     group: String,
     offsets: Vec<GroupOffset>,
+    /// Whether it will be committed, come what may; its markers are still being written.
+    prepared: bool,
 }
 
 impl Broker {
@@ -152,7 +154,10 @@ impl Broker {
         self.rebalance(&name);
     }
 
+    /// Begins a transaction with these records. What the producer has not ended yet is ended first,
+    /// as its client would wait for it.
     pub(super) fn begin(&mut self, transactional_id: &str, parts: &[&Outbox]) {
+        self.end(transactional_id, false);
         let id = TransactionId(self.next_id());
         let mut partitions = BTreeSet::new();
         for record in parts.iter().flat_map(|outbox| outbox.iter()) {
@@ -164,6 +169,7 @@ impl Broker {
             partitions,
             group: String::new(),
             offsets: Vec::new(),
+            prepared: false,
         };
         self.producers
             .entry(transactional_id.to_owned())
@@ -180,11 +186,60 @@ impl Broker {
         }
     }
 
+    /// Decides that an open transaction will be committed, and writes nothing yet.
+    pub(super) fn prepare(&mut self, transactional_id: &str) {
+        let producer = self.producers.get_mut(transactional_id);
+        if let Some(open) = producer.and_then(|producer| producer.open.as_mut()) {
+            open.prepared = true;
+        }
+    }
+
+    /// Writes one more marker of every transaction that is being committed. The group's offsets are
+    /// visible first or last: nobody promises an order.
+    pub(super) fn write_markers(&mut self) {
+        let prepared = self.producers.iter_mut().filter_map(|(id, producer)| {
+            let open = producer.open.as_mut().filter(|open| open.prepared)?;
+            let offsets_first = open.id.0 % 2 == 0;
+            let is_offsets_turn = offsets_first || open.partitions.is_empty();
+            if is_offsets_turn && !open.offsets.is_empty() {
+                let offsets = std::mem::take(&mut open.offsets);
+                return Some((
+                    id.clone(),
+                    open.id,
+                    None,
+                    Some((open.group.clone(), offsets)),
+                ));
+            }
+            Some((id.clone(), open.id, open.partitions.pop_first(), None))
+        });
+        let due: Vec<_> = prepared.collect();
+        for (producer, transaction, source, offsets) in due {
+            if let Some((group, offsets)) = offsets {
+                self.store_offsets(&group, offsets);
+            } else if let Some(source) = source {
+                if let Some(partition) = self.partition_mut(source) {
+                    partition.end_transaction(transaction, true);
+                }
+            } else {
+                self.end(&producer, true);
+            }
+        }
+    }
+
+    /// Whether a transaction of this producer is being committed, so that others must wait.
+    pub(super) fn is_committing(&self, transactional_id: &str) -> bool {
+        let producer = self.producers.get(transactional_id);
+        let open = producer.and_then(|producer| producer.open.as_ref());
+        open.is_some_and(|open| open.prepared)
+    }
+
+    /// What was decided stays: a transaction that is being committed is not aborted any more.
     pub(super) fn end(&mut self, transactional_id: &str, committed: bool) {
         let producer = self.producers.get_mut(transactional_id);
         let Some(open) = producer.and_then(|producer| producer.open.take()) else {
             return;
         };
+        let committed = committed || open.prepared;
         for source in open.partitions {
             if let Some(partition) = self.partition_mut(source) {
                 partition.end_transaction(open.id, committed);
@@ -232,6 +287,9 @@ impl Broker {
     pub(super) fn end_all_open(&mut self) {
         let ids: Vec<_> = self.producers.keys().cloned().collect();
         for id in ids {
+            if self.is_committing(&id) {
+                continue;
+            }
             self.end(&id, false);
         }
     }

@@ -241,7 +241,9 @@ impl MemoryLog {
             commit.parts.iter().map(offset).collect(),
         );
         match fault.as_ref().map_or(Fate::Committed, |fault| fault.fate) {
+            Fate::Committed if self.faults.has_slow_markers() => broker.prepare(&producer),
             Fate::Committed => broker.end(&producer, true),
+            Fate::Committing => broker.prepare(&producer),
             Fate::Aborted => broker.end(&producer, false),
             Fate::Open | Fate::Unsent => {}
         }
@@ -306,6 +308,7 @@ impl MemoryLog {
 impl Log for MemoryLog {
     fn poll(&mut self, _: Duration, records_max: usize, on_event: &mut dyn FnMut(LogEvent<'_>)) {
         self.rejoin();
+        self.with(|broker, _| broker.write_markers());
         self.with(Broker::answer_asks);
         for event in self.take_events() {
             on_event(event);

@@ -14,6 +14,8 @@ pub enum Fate {
     Aborted,
     /// Its records stand in the log, and nobody has ended it yet.
     Open,
+    /// It takes effect, but its markers are written one after the other, with every poll one more.
+    Committing,
     /// It took effect.
     Committed,
 }
@@ -38,6 +40,7 @@ struct State {
     offsets: u32,
     publishes: u32,
     delay: u64,
+    slow_markers: bool,
 }
 
 impl Faults {
@@ -71,9 +74,19 @@ impl Faults {
         self.with(|state| state.delay = polls);
     }
 
+    /// From now on the markers of commits that succeed are written late, as those of
+    /// [`Fate::Committing`].
+    pub fn slow_markers(&self, slow: bool) {
+        self.with(|state| state.slow_markers = slow);
+    }
+
     /// Nothing goes wrong any more.
     pub fn clear(&self) {
         self.with(|state| *state = State::default());
+    }
+
+    pub(super) fn has_slow_markers(&self) -> bool {
+        self.with(|state| state.slow_markers)
     }
 
     pub(super) fn delay(&self) -> u64 {

@@ -31,13 +31,13 @@ enum Happening {
 
 /// How often each happens, out of a thousand.
 const WEIGHTS: [(u32, Happening); 15] = [
-    (560, Happening::Turn),
+    (547, Happening::Turn),
     (70, Happening::PollOnly),
     (50, Happening::AdvanceOnly),
     (170, Happening::Send),
     (45, Happening::FailCommit),
     (12, Happening::FailAsks),
-    (12, Happening::DelayAnswers),
+    (25, Happening::DelayAnswers),
     (14, Happening::Crash),
     (14, Happening::ExpireCrashed),
     (8, Happening::TimeOutTransactions),
@@ -114,6 +114,7 @@ impl<S: Step> Simulation<S> {
             faults.fail_asks(self.random.u32(1..4));
         } else {
             faults.delay_answers(self.random.u64(0..4));
+            faults.slow_markers(self.random.bool());
         }
     }
 
@@ -164,7 +165,13 @@ fn commit_fault(random: &mut Rng) -> CommitFault {
             return CommitFault { fate, failure };
         }
     };
-    let fates = [Fate::Unsent, Fate::Aborted, Fate::Open, Fate::Committed];
+    let fates = [
+        Fate::Unsent,
+        Fate::Aborted,
+        Fate::Open,
+        Fate::Committing,
+        Fate::Committed,
+    ];
     let fate = random.choice(fates).unwrap_or(Fate::Open);
     CommitFault { fate, failure }
 }

@@ -235,8 +235,9 @@ impl<'r> Seen<'r> {
 
     /// The id under which it is answered, if it is.
     fn id(&self) -> Option<String> {
-        let given = self.field("command_id").or(self.id_in_header.clone());
-        given.or(self.body.is_some().then(|| self.derived_id.clone()))
+        let given = self.field("command_id");
+        let given = given.or_else(|| self.id_in_header.clone());
+        given.or_else(|| self.body.is_some().then(|| self.derived_id.clone()))
     }
 
     fn has_password(&self) -> bool {
