@@ -67,7 +67,7 @@ pub(super) fn follow(
     })?;
     if let Some(first) = awaited.first() {
         bail!(
-            "no outcome of command `{}` within {limit:?} ({} commands without one): `millrace \
+            "no outcome of command `{}` in time ({} commands without one): `millrace \
              status` shows whether a worker is there, `millrace dead-letters list` what was set \
              aside",
             first.command_id,

@@ -102,6 +102,18 @@ struct Sender<'a> {
     wait: Option<Duration>,
 }
 
+/// Who sends again needs the id, which may be ours.
+fn not_acknowledged(commands: &[Command]) -> String {
+    let first = commands.first().map_or("", |command| &command.id);
+    match commands {
+        [_] => format!("no acknowledgement; send it again with --command-id {first}"),
+        _ => format!(
+            "not all of {} commands from `{first}` on were written",
+            commands.len()
+        ),
+    }
+}
+
 impl<'a> Sender<'a> {
     fn open(app: &'a App, wait: Option<Duration>) -> anyhow::Result<Self> {
         let log: Box<dyn LogAccess> = Box::new(app.log());
@@ -172,7 +184,7 @@ impl<'a> Sender<'a> {
         };
         self.appender
             .append(&outbox)
-            .context("the command was not acknowledged; send it again with the same command id")?;
+            .with_context(|| not_acknowledged(commands))?;
         let mut out = io::stdout().lock();
         let Some(wait) = self.wait else {
             for command in commands {
