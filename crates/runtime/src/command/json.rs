@@ -124,6 +124,10 @@ impl<'a> Fields<'a> {
         let malformed = |reason: String| Problem::new(code::MALFORMED_JSON, reason);
         let text = str::from_utf8(value)
             .map_err(|error| malformed(format!("not UTF-8 from byte {}", error.valid_up_to())))?;
+        // Of what is no object serde's message would quote the value, which can be a secret.
+        if !text.trim_start().starts_with('{') {
+            return Err(malformed("the value is not a JSON object".to_owned()));
+        }
         let parsed: Parsed<'a> =
             serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
         Ok(Self {
@@ -247,6 +251,19 @@ mod tests {
         match read_json::<Command>(value, &[]).command {
             Ok(_) => "",
             Err(problem) => problem.code,
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_object_is_not_quoted() {
+        for value in [
+            &br#""{\"password\":\"secret\"}""#[..],
+            b"[\"secret\"]",
+            b" secret",
+        ] {
+            let problem = read_json::<Command>(value, &[]).command.unwrap_err();
+            assert_eq!(problem.code, code::MALFORMED_JSON);
+            assert!(!problem.message.contains("secret"), "{}", problem.message);
         }
     }
 

@@ -134,16 +134,21 @@ impl<'de> Deserialize<'de> for Elements<'de> {
     }
 }
 
-/// Whether the bytes could hold a field named `password`: quoted, with or without escapes. Cheap
-/// for the many that do not.
+/// Whether the bytes could hold a field named `password`: quoted, with or without escapes, also in
+/// JSON that was made a string by mistake. Cheap for the many that do not.
 pub fn mentions_password(value: &[u8]) -> bool {
-    if memmem::find(value, b"\"password\"").is_some() {
+    if quotes_password(value) {
         return true;
     }
     if memmem::find(value, b"\\u").is_none() {
         return false;
     }
-    memmem::find(&unescaped(value), b"\"password\"").is_some()
+    quotes_password(&unescaped(value))
+}
+
+fn quotes_password(value: &[u8]) -> bool {
+    memmem::find(value, b"\"password\"").is_some()
+        || memmem::find(value, br#"\"password\""#).is_some()
 }
 
 /// The bytes with every `\u00XX` replaced by that one character: enough to see ASCII words.
@@ -302,6 +307,7 @@ mod tests {
             );
         }
         assert!(mentions_password(br#"{"password":"#));
+        assert!(mentions_password(br#""{\"password\":\"x\"}""#));
         assert!(!mentions_password(br#"{"password_hash":"x"}"#));
     }
 }
