@@ -7,9 +7,11 @@ use millrace_kafka::KafkaAccess;
 use millrace_runtime::access::LogAccess;
 use millrace_runtime::log::GroupOffset;
 use millrace_runtime::topic::Topic;
+use millrace_runtime::topic_spec::{Layout, aggregate_topics};
 use serde_json::{Value, json};
 
 use super::process::Process;
+use super::servers::Servers;
 use super::wait::{AFTER_CRASH, EVENTUALLY, until, until_equal};
 use super::world::{World, unique};
 
@@ -187,7 +189,11 @@ fn try_reset(world: &World, group: &str, topic: &str, next_offset: i64) -> Resul
 
 #[test]
 fn servers_may_come_late_and_go() {
-    let world = World::own(&[]);
+    let world = World::own(&["projection.accounts.start=end"]);
+    let mut process = world.run(&["--role", "commands"]);
+    open(&world, "before", 1);
+    assert!(process.stop().success(), "{}", process.log());
+    drop(process);
     world.servers.kill("kafka");
     world.servers.kill("cassandra");
     let mut process = world.run(&[]);
@@ -229,4 +235,72 @@ fn servers_may_come_late_and_go() {
     assert_eq!(outcome["version"], 12, "{outcome}");
     until_equal("the row", READY, &Some(11), || world.balance("acc-1"));
     assert!(process.is_running());
+
+    // S12: this projection began at the end, so it has never seen the first account.
+    assert_eq!(world.balance("before"), None);
+}
+
+#[test]
+fn a_state_record_that_cannot_be_read_stops_its_partition_and_no_other() {
+    let world = World::on(Servers::own_kafka(), &["partitions=4"]);
+    world.expect(&["topics", "create"]);
+    let mut process = world.run(&["--role", "commands"]);
+    let accounts: Vec<_> = (0..40).map(|n| format!("acc-{n}")).collect();
+    for account in &accounts {
+        open(&world, account, 1);
+    }
+    assert!(process.stop().success(), "{}", process.log());
+    let broken = ["-k", "acc-7", "-X", "topic.partitioner=murmur2_random"];
+    world.kcat_send("bank.account.state", &broken, b"no state");
+    let process = world.run(&["--role", "commands"]);
+    until("the key in /ready", AFTER_CRASH, || {
+        match process.get("/ready") {
+            Ok((503, body)) if body.contains("acc-7") => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    let partition_of = |id: &str| millrace_runtime::partitioner::partition_of(id.as_bytes(), 4);
+    let elsewhere = accounts
+        .iter()
+        .find(|id| partition_of(id) != partition_of("acc-7"))
+        .unwrap();
+    assert_eq!(
+        world.ask(elsewhere, change("DepositMoney", 1))["version"],
+        2
+    );
+    let stopped = change("DepositMoney", 1);
+    world.send("bank.account.commands", &[("acc-7", stopped.clone())]);
+    assert_eq!(
+        world.ask(elsewhere, change("DepositMoney", 1))["version"],
+        3
+    );
+    let id = stopped["command_id"].as_str().unwrap();
+    let answers = world
+        .follow("bank.account.outcomes")
+        .payloads(|one| one["command_id"] == *id);
+    assert!(answers.is_empty(), "{answers:?}");
+}
+
+#[test]
+fn topics_that_disagree_stop_the_start_naming_both() {
+    let world = World::on(Servers::own_kafka(), &[]);
+    let access = KafkaAccess::new(millrace_kafka::Config::new(&world.servers.kafka));
+    let layout = Layout {
+        partitions: 3,
+        replication_factor: 1,
+    };
+    let events: Vec<_> = aggregate_topics("bank.account", layout)
+        .into_iter()
+        .filter(|spec| spec.name == "bank.account.events")
+        .collect();
+    access.create(&events).unwrap();
+    world.output(&["topics", "create"]);
+    let checked = world.output(&["topics", "check"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let mut process = world.run(&["--role", "commands"]);
+    assert_eq!(process.wait_end(READY).code(), Some(1), "{}", process.log());
+    let log = process.log();
+    for word in ["bank.account.events", "bank.account.commands", "3", "12"] {
+        assert!(log.contains(word), "{word}: {log}");
+    }
 }

@@ -94,6 +94,16 @@ impl Process {
             .unwrap();
         assert!(status.success());
     }
+
+    /// How the process ended by itself.
+    pub(crate) fn wait_end(&mut self, limit: Duration) -> ExitStatus {
+        until("the end of the process", limit, || {
+            self.child
+                .try_wait()
+                .unwrap()
+                .ok_or_else(|| tail(&self.log()))
+        })
+    }
 }
 
 impl Drop for Process {
