@@ -71,6 +71,7 @@ promises!(
     fencing_ends_an_open_transaction,
     tails_tell_committed_from_open,
     a_restore_ends_at_its_target_over_markers,
+    a_restore_waits_for_what_stands_behind_an_open_transaction,
     positions_advance_over_markers_only,
     stored_offsets_keep_their_metadata,
     published_records_are_there,

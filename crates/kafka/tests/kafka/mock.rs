@@ -134,6 +134,26 @@ fn a_producer_whose_epoch_is_over_is_fenced_and_a_new_one_goes_on() {
 }
 
 #[test]
+fn a_new_producer_first_ends_what_the_one_before_left_open() {
+    let mut mocked = Mocked::new();
+    let former = mocked.stage.renew(0);
+    let over = Error::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE;
+    mocked.cluster.request_errors(Api::EndTxn, &[over]);
+    assert!(matches!(mocked.commit(), Err(CommitFailure::Fenced(_))));
+    for _ in 0..2 {
+        let refused = Error::RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+        mocked
+            .cluster
+            .request_errors(Api::InitProducerId, &[refused]);
+        let ask = mocked.stage.worker(0).renew();
+        let failure = mocked.stage.answer(0, ask).unwrap_err();
+        assert!(failure.0.contains(&former), "{failure}");
+    }
+    mocked.stage.renew(0);
+    assert_eq!(mocked.commit(), Ok(()));
+}
+
+#[test]
 fn a_commit_that_hangs_is_unknown_and_a_new_producer_goes_on() {
     let mut mocked = Mocked::new();
     assert_eq!(mocked.commit(), Ok(()));

@@ -97,6 +97,42 @@ pub fn a_restore_ends_at_its_target_over_markers(bench: &mut impl Bench) {
     assert!(keys(empty).is_empty() && keys(aborted).is_empty());
 }
 
+/// A restore does not end before its target is stable: what is committed behind an open
+/// transaction is not left out.
+///
+/// # Panics
+/// When it is.
+pub fn a_restore_waits_for_what_stands_behind_an_open_transaction(bench: &mut impl Bench) {
+    let fresh = fresh(bench, "unstable", 1);
+    let at = fresh.output.partition(0);
+    let foreign = bench.fresh("foreign");
+    bench.transact(&one(at, "before", "v"), true);
+    bench.leave_open(&foreign, &one(at, "open", "v"));
+    bench.transact(&one(at, "behind", "v"), true);
+    let mut stage = alone(bench, &fresh, 1);
+    let asked = Ask::Ranges(vec![at]);
+    let Answer::Ranges(ranges) = stage.ask(0, &asked) else {
+        panic!("no ranges")
+    };
+    let targets: Vec<_> = ranges
+        .iter()
+        .map(|range| (range.source, range.end))
+        .collect();
+    let restore = stage.worker(0).ask(Ask::Restore(targets.clone()));
+    for _ in 0..50 {
+        // Time enough for one that does not wait.
+        stage.ask(0, &asked);
+    }
+    stage.ask(0, &Ask::Fence(vec![foreign]));
+    if stage.answer(0, restore).is_err() {
+        stage.worker(0).restored.clear();
+        assert_eq!(stage.ask(0, &Ask::Restore(targets)), Answer::RestoreDone);
+    }
+    let restored = stage.worker(0).restored.remove(&at).unwrap_or_default();
+    let keys: Vec<_> = restored.iter().map(|change| &*change.key).collect();
+    assert_eq!(keys, [&b"before"[..], b"behind"]);
+}
+
 /// Positions move over markers and what was aborted, up to the first committed record or the
 /// stable end.
 ///
