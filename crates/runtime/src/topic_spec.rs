@@ -215,6 +215,35 @@ pub fn compare(specs: &[TopicSpec], found: &[FoundTopic]) -> Vec<Difference> {
     differences
 }
 
+/// Every difference between the settings of these topics and those of their kinds; partitions and
+/// copies are taken as they are. Topics whose name tells no kind are left out.
+pub fn compare_settings(found: &[FoundTopic]) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    for topic in found {
+        let Some((owner, kind)) = TopicKind::split(&topic.name) else {
+            continue;
+        };
+        let replication_factor = topic.replication_factor.unwrap_or(1);
+        let layout = Layout {
+            partitions: topic.partitions,
+            replication_factor,
+        };
+        compare_one(&TopicSpec::of(owner, kind, layout), topic, &mut differences);
+    }
+    differences
+}
+
+impl Difference {
+    /// Whether records that are still needed would be lost: state that is not compacted, or
+    /// anything else that is.
+    pub fn loses_records(&self) -> bool {
+        match self {
+            Self::Missing { .. } => false,
+            Self::Differs { setting, .. } => *setting == "cleanup.policy",
+        }
+    }
+}
+
 fn compare_one(spec: &TopicSpec, found: &FoundTopic, into: &mut Vec<Difference>) {
     let mut check = |setting, wanted: String, found: String| {
         if !same(&wanted, &found) {
@@ -396,6 +425,30 @@ mod tests {
         assert!(same("compact,delete", "delete, compact"));
         assert!(!same("compact", "compact,delete"));
         assert!(!same("-1", "1"));
+    }
+
+    #[test]
+    fn a_cleanup_policy_that_loses_records_is_told_apart_from_other_differences() {
+        let specs = aggregate_topics("bank.account", LAYOUT);
+        let mut found: Vec<_> = specs.iter().map(as_wanted).collect();
+        assert_eq!(compare_settings(&found), []);
+        for (topic, setting, value) in [
+            (2, "cleanup.policy", "delete"),
+            (1, "cleanup.policy", "compact"),
+            (0, "retention.ms", "1"),
+        ] {
+            found[topic]
+                .settings
+                .insert(setting.to_owned(), value.to_owned());
+        }
+        let differences = compare_settings(&found);
+        let losses = differences
+            .iter()
+            .filter(|difference| difference.loses_records());
+        let losses: Vec<_> = losses.map(ToString::to_string).collect();
+        assert_eq!(differences.len(), 3);
+        assert_eq!(losses.len(), 2);
+        assert!(losses[1].contains("bank.account.state") && losses[1].contains("compact"));
     }
 
     #[test]

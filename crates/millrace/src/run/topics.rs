@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use millrace_runtime::access::{AccessError, FoundTopic, LogAccess};
-use millrace_runtime::topic_spec::{PartitionFault, common_partitions};
+use millrace_runtime::topic_spec::{PartitionFault, common_partitions, compare_settings};
 
 use super::supervise::{WAIT_SLICE, pause};
 use super::{End, Seat};
@@ -16,12 +16,12 @@ pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How many partitions these topics have. Waits for Kafka, and for the topics.
 ///
 /// # Errors
-/// When they disagree, or when it is time to stop.
+/// When they disagree or would lose records, or when it is time to stop.
 pub(super) fn partitions(seat: Seat<'_>, topics: &[&str]) -> Result<i32, End> {
     while !seat.wiring.stop.is_stopped() {
         let reason = match describe(seat, topics)? {
             Ok(found) => match common_partitions(topics, &found) {
-                Ok(partitions) => return Ok(partitions),
+                Ok(partitions) => return check_settings(&found).map(|()| partitions),
                 Err(fault @ PartitionFault::Disagree { .. }) => {
                     return Err(End::Fatal(fault.to_string()));
                 }
@@ -33,6 +33,19 @@ pub(super) fn partitions(seat: Seat<'_>, topics: &[&str]) -> Result<i32, End> {
         pause(seat.wiring, LOOK_INTERVAL);
     }
     Err(End::Stopped)
+}
+
+/// Settings under which records would be lost stop the start; others are worth a line.
+fn check_settings(found: &[FoundTopic]) -> Result<(), End> {
+    for difference in compare_settings(found) {
+        if difference.loses_records() {
+            return Err(End::Fatal(format!(
+                "{difference}: records that are still needed would be lost"
+            )));
+        }
+        tracing::warn!(%difference, "a topic is not as `millrace topics create` makes it");
+    }
+    Ok(())
 }
 
 /// Asks Kafka, and gives up when it is time to stop: the call itself takes its time when nobody

@@ -304,3 +304,26 @@ fn topics_that_disagree_stop_the_start_naming_both() {
         assert!(log.contains(word), "{word}: {log}");
     }
 }
+
+#[test]
+fn state_that_is_not_compacted_stops_the_start() {
+    let world = World::on(Servers::own_kafka(), &[]);
+    let access = KafkaAccess::new(millrace_kafka::Config::new(&world.servers.kafka));
+    let layout = Layout {
+        partitions: 12,
+        replication_factor: 1,
+    };
+    let mut specs = aggregate_topics("bank.account", layout);
+    for spec in &mut specs {
+        if spec.name == "bank.account.state" {
+            spec.settings.insert("cleanup.policy", "delete".to_owned());
+        }
+    }
+    access.create(&specs).unwrap();
+    let mut process = world.run(&["--role", "commands"]);
+    assert_eq!(process.wait_end(READY).code(), Some(1), "{}", process.log());
+    let log = process.log();
+    for word in ["bank.account.state", "cleanup.policy", "delete", "compact"] {
+        assert!(log.contains(word), "{word}: {log}");
+    }
+}
