@@ -9,6 +9,7 @@ use crate::log::{Answer, AskFailure, CommitFailure, Effect};
 use crate::metrics as names;
 use crate::retry::Backoff;
 use crate::step::Step;
+use crate::topic::TopicPartition;
 
 impl<S: Step> Engine<S> {
     /// Sends everything that waits, if no commit is in flight.
@@ -77,9 +78,10 @@ impl<S: Step> Engine<S> {
                 tracing::warn!(
                     task = self.config.group,
                     class,
-                    reason,
+                    %reason,
                     "commit did not succeed"
                 );
+                flight.failure = Some(reason);
                 if let CommitFailure::Stale(sources) = &failure {
                     flight.drop_parts(|source| sources.contains(&source));
                 }
@@ -96,6 +98,14 @@ impl<S: Step> Engine<S> {
         }
         self.flight = Some(flight);
         self.drop_lost_parts();
+    }
+
+    /// Why the commit that this partition takes part in does not succeed.
+    pub(super) fn commit_trouble(&self, source: TopicPartition) -> Option<String> {
+        self.flight
+            .as_ref()
+            .filter(|flight| flight.holds(source))?
+            .trouble()
     }
 
     /// Parts of partitions that are no longer ours go; they are their new owner's to do again.

@@ -37,6 +37,9 @@ impl FlightPart {
     }
 }
 
+/// So many failures of one commit in a row are worth telling.
+const TROUBLE_FAILURES: u32 = 3;
+
 #[derive(Debug)]
 pub(super) struct Flight {
     parts: Vec<FlightPart>,
@@ -48,6 +51,8 @@ pub(super) struct Flight {
     asked: Vec<TopicPartition>,
     pub(super) status: FlightStatus,
     backoff: Backoff,
+    /// Why it did not succeed last.
+    pub(super) failure: Option<String>,
     pub(super) since: Duration,
 }
 
@@ -74,8 +79,17 @@ impl Flight {
             asked: Vec::new(),
             status: FlightStatus::Sent,
             backoff,
+            failure: None,
             since,
         }
+    }
+
+    /// Why it does not succeed, once that has gone on for a while.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let failure = self.failure.as_ref()?;
+        let failures = self.backoff.failures();
+        let text = || format!("the commit did not succeed {failures} times: {failure}");
+        (failures >= TROUBLE_FAILURES).then(text)
     }
 
     /// The commit as it is to be sent by this owner.

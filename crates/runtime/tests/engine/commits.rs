@@ -1,5 +1,6 @@
 //! What becomes of a batch when its commit does not end well.
 
+use millrace_runtime::engine::TaskState;
 use millrace_runtime::log::{CommitFailure, Epoch, LogEvent};
 use millrace_testkit::memory_log::Fate;
 
@@ -32,6 +33,24 @@ fn an_aborted_batch_is_sent_again_with_the_same_bytes() {
         assert!(!kinds(&effects).contains(&"renew"));
         assert_eq!(stage.versions("a"), [1, 2]);
     }
+}
+
+#[test]
+fn a_commit_that_keeps_failing_says_why_until_it_succeeds() {
+    let mut stage = Stage::running(1);
+    for _ in 0..5 {
+        stage.fail_commit(0, Fate::Aborted, aborted());
+    }
+    stage.send("a", &open("c-1", 5));
+    stage.until("the reason is told", |stage| {
+        let statuses = stage.statuses(0);
+        let reason = statuses[0].reason.as_deref().unwrap_or_default();
+        statuses[0].state == TaskState::Paused && reason.contains("did not succeed")
+    });
+    stage.until_outcomes(1);
+    stage.turns(2);
+    assert_eq!(stage.states(0), [TaskState::Running]);
+    assert_eq!(stage.statuses(0)[0].reason, None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use millrace_domain::bank::account::{Account, AccountEvent};
 use millrace_eventsourcing::{EventEnvelope, StateRecord, TaskRecord, Timestamp};
 use millrace_runtime::clock::Now;
 use millrace_runtime::decide::{AggregateTopics, Codecs, CommandStep};
-use millrace_runtime::engine::{Engine, EngineConfig, StartAt, TaskState};
+use millrace_runtime::engine::{Engine, EngineConfig, StartAt, TaskState, TaskStatus};
 use millrace_runtime::log::{Ask, Commit, CommitFailure, Effect};
 use millrace_runtime::outbox::{NewHeader, NewRecord, Outbox};
 use millrace_runtime::partitioner::partition_of;
@@ -207,9 +207,12 @@ impl Stage {
         panic!("never: {what}; {statuses:#?}");
     }
 
+    pub(crate) fn statuses(&self, index: usize) -> Vec<TaskStatus> {
+        self.workers[index].as_ref().unwrap().engine().status()
+    }
+
     pub(crate) fn states(&self, index: usize) -> Vec<TaskState> {
-        let worker = self.workers[index].as_ref().unwrap();
-        let statuses = worker.engine().status();
+        let statuses = self.statuses(index);
         statuses.into_iter().map(|status| status.state).collect()
     }
 

@@ -185,7 +185,7 @@ impl<L: Log> Worker<L> {
         self.log.act(Effect::Commit(Commit { parts }.into()));
     }
 
-    /// Asks, to be awaited with [`Stage::answer`].
+    /// Asks, to be awaited with [`Stage::answer`](super::Stage::answer).
     pub fn ask(&mut self, ask: Ask) -> AskId {
         let id = self.next_ask();
         self.log.act(Effect::Ask(id, ask));
