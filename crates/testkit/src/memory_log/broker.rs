@@ -20,7 +20,11 @@ pub(super) struct Broker {
     producers: BTreeMap<String, Producer>,
     last_id: u64,
     last_epoch: u64,
+    marker_turns: u64,
 }
+
+/// The slowest transactions write a marker every so many polls.
+const MARKER_TURNS_MAX: u64 = 16;
 
 /// What the broker keeps of one worker.
 #[derive(Debug)]
@@ -194,11 +198,17 @@ impl Broker {
         }
     }
 
-    /// Writes one more marker of every transaction that is being committed. The group's offsets are
-    /// visible first or last: nobody promises an order.
+    /// Writes one more marker of the transactions that are being committed and whose turn it is:
+    /// some are slower than others. The group's offsets are visible first or last: nobody promises
+    /// an order.
     pub(super) fn write_markers(&mut self) {
+        self.marker_turns += 1;
+        let turn = self.marker_turns;
         let prepared = self.producers.iter_mut().filter_map(|(id, producer)| {
             let open = producer.open.as_mut().filter(|open| open.prepared)?;
+            if !turn.is_multiple_of(1 + open.id.0 % MARKER_TURNS_MAX) {
+                return None;
+            }
             let offsets_first = open.id.0 % 2 == 0;
             let is_offsets_turn = offsets_first || open.partitions.is_empty();
             if is_offsets_turn && !open.offsets.is_empty() {

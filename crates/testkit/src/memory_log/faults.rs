@@ -14,7 +14,7 @@ pub enum Fate {
     Aborted,
     /// Its records stand in the log, and nobody has ended it yet.
     Open,
-    /// It takes effect, but its markers are written one after the other, with every poll one more.
+    /// It takes effect, but its markers are written one after the other, while workers poll.
     Committing,
     /// It took effect.
     Committed,
