@@ -9,7 +9,7 @@ use millrace_runtime::access::{LogAccess, Span};
 use millrace_runtime::topic::Topic;
 use serde::Serialize;
 
-use super::decoded::{Decoded, Decoder};
+use super::decoded::{Decoded, Decoder, text_as_sent};
 use super::visit::guarded;
 use super::{App, Exit, UsageError, find};
 
@@ -27,7 +27,7 @@ enum Action {
         #[arg(value_name = "C.A")]
         aggregate: Option<String>,
         /// Dead letters at most
-        #[arg(long, value_name = "N", default_value_t = 100)]
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
         /// One JSON object a line
         #[arg(long)]
@@ -177,7 +177,8 @@ fn show(app: &App, letter: &str, json: bool) -> anyhow::Result<Exit> {
     guarded(|guard| {
         log.read(&[span], &mut |record| {
             found = true;
-            let shown = write_letter(&mut out, &decoder.decode(record), json);
+            let text = record.value.and_then(text_as_sent);
+            let shown = write_letter(&mut out, &decoder.decode(record), text, json);
             guard.pass(shown.map(|()| ControlFlow::Break(())))
         })
     })?;
@@ -193,7 +194,12 @@ fn parse_letter(text: &str) -> Option<(&str, i32, i64)> {
     Some((aggregate, partition.parse().ok()?, offset.parse().ok()?))
 }
 
-fn write_letter(out: &mut impl Write, letter: &Decoded<'_>, json: bool) -> anyhow::Result<()> {
+fn write_letter(
+    out: &mut impl Write,
+    letter: &Decoded<'_>,
+    text: Option<&str>,
+    json: bool,
+) -> anyhow::Result<()> {
     if json {
         writeln!(out, "{}", letter.json()?)?;
         return Ok(());
@@ -205,7 +211,10 @@ fn write_letter(out: &mut impl Write, letter: &Decoded<'_>, json: bool) -> anyho
             .map_or_else(|| value.to_string(), str::to_owned);
         writeln!(out, "{name:24}  {text}")?;
     }
-    writeln!(out, "{:24}  {}", "value", letter.value)?;
+    match text {
+        Some(text) => writeln!(out, "{:24}  {text}", "value")?,
+        None => writeln!(out, "{:24}  {}", "value", letter.value)?,
+    }
     Ok(())
 }
 

@@ -85,6 +85,17 @@ fn undecoded(bytes: &[u8]) -> Value {
     std::str::from_utf8(bytes).map_or_else(|_| bytes.escape_ascii().to_string().into(), Value::from)
 }
 
+/// JSON text as its sender wrote it: decoded it would lose a key that stands there twice, or the
+/// form of a number, which may be why it was set aside. Nothing where it cannot be shown.
+pub(super) fn text_as_sent(value: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(value).ok()?;
+    let shown = text.trim_start().starts_with('{')
+        && !text.contains(|sign: char| sign.is_control() && !sign.is_ascii_whitespace())
+        && !may_hold_password(value)
+        && !text.contains("\\u");
+    shown.then_some(text)
+}
+
 fn may_hold_password(bytes: &[u8]) -> bool {
     const NAME: &[u8] = b"password";
     bytes.windows(NAME.len()).any(|part| part == NAME)
@@ -240,6 +251,20 @@ mod tests {
             (&shown["value"], &shown["fault"]),
             (&"text".into(), &Value::Null)
         );
+    }
+
+    #[test]
+    fn a_text_is_shown_as_sent_unless_it_may_hide_a_password() {
+        let odd = r#"{"data":{"amount":-0,"amount":1E2}}"#;
+        assert_eq!(text_as_sent(odd.as_bytes()), Some(odd));
+        for hidden in [
+            &br#"{"password":"x"}"#[..],
+            br#"{"p\u0061ssword":"x"}"#,
+            b"\x00\x01",
+            b"{\x1b[2J}",
+        ] {
+            assert_eq!(text_as_sent(hidden), None);
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// # Errors
 /// When they disagree or would lose records, or when it is time to stop.
 pub(super) fn partitions(seat: Seat<'_>, topics: &[&str]) -> Result<i32, End> {
+    // A broker that is away takes seconds to say so.
+    let asking = "Kafka: asked for the topics, no answer yet".to_owned();
+    seat.wiring.board.post(seat.worker, &[asking]);
     while !seat.wiring.stop.is_stopped() {
         let reason = match describe(seat, topics)? {
             Ok(found) => match common_partitions(topics, &found) {
