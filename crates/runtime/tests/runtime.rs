@@ -4,6 +4,7 @@
 mod engine {
     mod beginning;
     mod commits;
+    mod crashes;
     mod handover;
     mod simulated;
     mod stage;
