@@ -28,6 +28,19 @@ fn lag_comes_to_zero_without_further_work() {
 #[test]
 fn every_promised_metric_has_a_help_text() {
     let world = shared();
+    let owner = r#"{"first_name":"A","last_name":"B","email":"a@b"}"#;
+    let id = unique("counted");
+    let account = unique("acc");
+    world.expect(&[
+        "send",
+        "bank.account",
+        &account,
+        "OpenAccount",
+        owner,
+        "--command-id",
+        &id,
+    ]);
+    world.expect(&["wait", &id, "--projection", "bank.accounts"]);
     let (status, text) = world.process().get("/metrics").unwrap();
     assert_eq!(status, 200);
     for name in [
