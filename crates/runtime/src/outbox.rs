@@ -12,6 +12,7 @@ pub type NewHeader = (String, Option<Vec<u8>>);
 pub struct Outbox {
     arena: Vec<u8>,
     slots: Vec<Slot>,
+    header_bytes: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +80,7 @@ impl Outbox {
             headers,
             ..
         } = record;
+        self.header_bytes += bytes_of(headers);
         self.slots.push(Slot {
             topic,
             partition,
@@ -91,6 +93,8 @@ impl Outbox {
     /// Gives the last record these headers.
     pub fn set_headers(&mut self, headers: Vec<NewHeader>) {
         if let Some(slot) = self.slots.last_mut() {
+            self.header_bytes += bytes_of(&headers);
+            self.header_bytes -= bytes_of(&slot.headers);
             slot.headers = headers;
         }
     }
@@ -128,9 +132,9 @@ impl Outbox {
         self.slots.is_empty()
     }
 
-    /// Bytes of all keys and values.
+    /// Bytes of all keys, values and headers.
     pub fn bytes(&self) -> usize {
-        self.arena.len()
+        self.arena.len() + self.header_bytes
     }
 
     /// A place to come back to with [`Self::rewind`].
@@ -140,9 +144,19 @@ impl Outbox {
 
     /// Takes back everything appended since [`Self::mark`].
     pub fn rewind(&mut self, (slots, bytes): (usize, usize)) {
+        let gone = self.slots.get(slots..).unwrap_or_default();
+        self.header_bytes -= gone
+            .iter()
+            .map(|slot| bytes_of(&slot.headers))
+            .sum::<usize>();
         self.slots.truncate(slots);
         self.arena.truncate(bytes);
     }
+}
+
+fn bytes_of(headers: &[NewHeader]) -> usize {
+    let value = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+    headers.iter().map(|(name, v)| name.len() + value(v)).sum()
 }
 
 #[cfg(test)]
@@ -185,7 +199,11 @@ mod tests {
             (second.key, second.value),
             (Some(&b"key"[..]), Some(&[7_u8][..]))
         );
+        assert_eq!(outbox.bytes(), 1 + 1 + 3 + 1);
+        outbox.set_headers(vec![("name".to_owned(), Some(vec![0; 10]))]);
+        assert_eq!(outbox.bytes(), 6 + 14);
         outbox.rewind(mark);
+        assert_eq!(outbox.bytes(), 2);
         let all: Vec<_> = outbox.iter().collect();
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].headers, &headers);
