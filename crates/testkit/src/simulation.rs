@@ -92,6 +92,20 @@ impl<S: Step> Simulation<S> {
         }
     }
 
+    /// Everybody dies, and somebody sets the group's offsets meanwhile.
+    pub fn reset_group(&mut self, next_offset: Option<i64>) {
+        let now = self.now(0);
+        for seat in self.seats.drain(..) {
+            seat.worker.crash(now, 0);
+        }
+        self.broker.expire_crashed();
+        for number in (0..).take(self.broker.partitions(self.plan.input)) {
+            let source = self.plan.input.partition(number);
+            let group = &self.plan.config.group;
+            self.broker.reset_group(group, source, next_offset);
+        }
+    }
+
     /// Lets nothing fail any more, and waits until all that was sent is done and nothing moves.
     ///
     /// # Errors

@@ -69,6 +69,11 @@ fn simulate(seed: u64) -> (MemoryBroker, Vec<String>) {
     let mut simulation = Simulation::new(broker.clone(), plan, seed, make_step);
     let mut clients = Clients::new(topics.commands);
     simulation.run(&mut |random, broker| clients.send(random, broker));
+    match seed % 4 {
+        0 => simulation.reset_group(None),
+        1 => simulation.reset_group(Some(0)),
+        _ => {}
+    }
     if let Err(restless) = simulation.come_to_rest() {
         return (broker, vec![restless.to_string()]);
     }
