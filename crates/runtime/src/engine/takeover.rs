@@ -231,11 +231,13 @@ impl TakeOver {
                 if range.source == member.source {
                     member.beginning.first = range.first;
                     member.beginning.end = range.end;
+                } else if range.source == state {
+                    // Claims that were aborted leave something behind too: its end tells nothing.
+                    member.beginning.has_state |= range.first > 0;
+                    member.end = range.end;
                 } else {
+                    // Nothing is written there before a claim stands.
                     member.beginning.has_state |= range.end > 0;
-                    if range.source == state {
-                        member.end = range.end;
-                    }
                 }
             }
             member.beginning.record = None;
@@ -254,6 +256,7 @@ impl TakeOver {
             .members
             .iter_mut()
             .find(|m| m.source.partition == partition)?;
+        member.beginning.has_state = true;
         if *change.key == *member.key {
             let record = change
                 .value

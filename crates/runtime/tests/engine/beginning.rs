@@ -193,6 +193,17 @@ fn lost_state_stops_the_task_unless_the_gap_is_accepted() {
 }
 
 #[test]
+fn claims_that_were_aborted_are_no_lost_state() {
+    let mut stage = Stage::new(1);
+    stage.send("a", &open("c-1", 5));
+    let left = stage.task_record_of(Some("stranger.1"), 0, 0);
+    stage.broker.transact(&left, false);
+    stage.broker.reset_group(GROUP, stage.source(0), Some(0));
+    stage.join();
+    stage.until_outcomes(1);
+}
+
+#[test]
 fn a_position_that_retention_has_overtaken_stops_the_task_unless_the_gap_is_accepted() {
     for accept_gap in [false, true] {
         let mut stage = Stage::running(1);

@@ -190,13 +190,13 @@ impl MemoryLog {
     }
 
     fn try_commit(&self, commit: &Commit) -> Result<(), CommitFailure> {
-        let is_stale = |part: &&Part| self.epochs.get(&part.source) != Some(&part.epoch);
-        let stale: Vec<_> = commit
-            .parts
-            .iter()
-            .filter(is_stale)
-            .map(|p| p.source)
-            .collect();
+        let lost = self.untold_losses();
+        let is_stale = |part: &&Part| {
+            let is_current = self.epochs.get(&part.source) == Some(&part.epoch);
+            !is_current || lost.contains(&part.source)
+        };
+        let stale = commit.parts.iter().filter(is_stale).map(|p| p.source);
+        let stale: Vec<_> = stale.collect();
         if !stale.is_empty() {
             return Err(CommitFailure::Stale(stale));
         }
@@ -248,6 +248,23 @@ impl MemoryLog {
             Fate::Open | Fate::Unsent => {}
         }
         fault.map_or(Ok(()), |fault| Err(fault.failure))
+    }
+
+    /// What the worker has lost and not been told of, if the client knows.
+    fn untold_losses(&self) -> Vec<TopicPartition> {
+        if !self.faults.has_early_losses() {
+            return Vec::new();
+        }
+        self.with(|broker, id| {
+            let events = broker.members.get(&id).map(|member| &member.events);
+            let mut lost = Vec::new();
+            for queued in events.into_iter().flatten() {
+                if let LogEvent::Lost(sources) = &queued.event {
+                    lost.extend(sources);
+                }
+            }
+            lost
+        })
     }
 
     fn commit_offsets(&self, offsets: Vec<GroupOffset>) {

@@ -41,6 +41,7 @@ struct State {
     publishes: u32,
     delay: u64,
     slow_markers: bool,
+    early_losses: bool,
 }
 
 impl Faults {
@@ -80,9 +81,19 @@ impl Faults {
         self.with(|state| state.slow_markers = slow);
     }
 
+    /// From now on the client knows that partitions are lost before it tells its worker, and sends
+    /// nothing for them, as one with a thread of its own does.
+    pub fn early_losses(&self, early: bool) {
+        self.with(|state| state.early_losses = early);
+    }
+
     /// Nothing goes wrong any more.
     pub fn clear(&self) {
         self.with(|state| *state = State::default());
+    }
+
+    pub(super) fn has_early_losses(&self) -> bool {
+        self.with(|state| state.early_losses)
     }
 
     pub(super) fn has_slow_markers(&self) -> bool {

@@ -115,6 +115,7 @@ impl<S: Step> Simulation<S> {
         } else {
             faults.delay_answers(self.random.u64(0..4));
             faults.slow_markers(self.random.bool());
+            faults.early_losses(self.random.bool());
         }
     }
 
