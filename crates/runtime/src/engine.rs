@@ -240,7 +240,7 @@ impl<S: Step> Engine<S> {
     /// How every task stands.
     pub fn status(&self) -> Vec<TaskStatus> {
         let statuses = self.tasks.iter().map(|(source, task)| {
-            let (state, reason) = match (task.state_and_reason(), self.commit_trouble(*source)) {
+            let (state, reason) = match (task.state_and_reason(), self.trouble(*source)) {
                 ((_, None), Some(trouble)) => (TaskState::Paused, Some(trouble)),
                 ((state, reason), _) => (state, reason.or_else(|| self.waits_for(state))),
             };

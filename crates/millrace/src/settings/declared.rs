@@ -199,7 +199,11 @@ pub(crate) const SCYLLA: &[Setting] = &[
         "scylla.consistency",
         "consistency level",
         "local-quorum",
-        |to, text| put(&mut to.scylla.consistency, word(text, CONSISTENCIES)),
+        |to, text| {
+            // As CQL writes it, too: LOCAL_QUORUM.
+            let text = text.to_ascii_lowercase().replace('_', "-");
+            put(&mut to.scylla.consistency, word(&text, CONSISTENCIES))
+        },
     )
     .help("how many replicas acknowledge a row or answer a query"),
     Setting::new("scylla.durable-after", "duration", "30s", |to, text| {

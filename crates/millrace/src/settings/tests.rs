@@ -87,6 +87,12 @@ fn a_property_of_the_client_may_stand_in_a_file_in_any_way_of_toml() {
 }
 
 #[test]
+fn a_consistency_level_may_be_written_as_cql_writes_it() {
+    let settings = load("", &[], &["scylla.consistency=LOCAL_QUORUM"]).unwrap();
+    assert_eq!(settings.scylla.consistency, "local-quorum");
+}
+
+#[test]
 fn every_wrong_value_is_refused_with_its_key() {
     let wrong = [
         ("backend", "sqlite"),

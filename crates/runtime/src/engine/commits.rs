@@ -100,12 +100,11 @@ impl<S: Step> Engine<S> {
         self.drop_lost_parts();
     }
 
-    /// Why the commit that this partition takes part in does not succeed.
-    pub(super) fn commit_trouble(&self, source: TopicPartition) -> Option<String> {
-        self.flight
-            .as_ref()
-            .filter(|flight| flight.holds(source))?
-            .trouble()
+    /// What keeps this partition from going on, and is tried again and again.
+    pub(super) fn trouble(&self, source: TopicPartition) -> Option<String> {
+        let flight = self.flight.as_ref().filter(|flight| flight.holds(source));
+        let taking_over = || self.take_overs.iter().find_map(|one| one.trouble(source));
+        flight.and_then(Flight::trouble).or_else(taking_over)
     }
 
     /// Parts of partitions that are no longer ours go; they are their new owner's to do again.

@@ -21,6 +21,8 @@ pub(super) struct TakeOver {
     pending: Option<AskId>,
     not_before: Duration,
     backoff: Backoff,
+    /// Why the last question found no answer.
+    failure: Option<String>,
     /// The transactional ids that the tails name, each once.
     owners: Vec<String>,
 }
@@ -83,8 +85,15 @@ impl TakeOver {
             pending: None,
             not_before: Duration::ZERO,
             backoff: Backoff::new(seed),
+            failure: None,
             owners: Vec::new(),
         }
+    }
+
+    /// Why this partition waits, if it takes part and the last question found no answer.
+    pub(super) fn trouble(&self, source: TopicPartition) -> Option<String> {
+        let takes_part = self.members.iter().any(|member| member.source == source);
+        self.failure.clone().filter(|_| takes_part)
     }
 
     pub(super) fn awaits(&self, id: AskId) -> bool {
@@ -182,6 +191,7 @@ impl TakeOver {
         answer: Result<Answer, AskFailure>,
     ) {
         self.pending = None;
+        self.failure = answer.as_ref().err().map(ToString::to_string);
         let next = match (self.stage, answer) {
             (Stage::Tails, Ok(Answer::Tails(tails))) => {
                 // Who owns what we have lost meanwhile is none of our business.

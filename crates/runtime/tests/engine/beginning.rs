@@ -279,6 +279,25 @@ fn a_corrupt_state_record_stops_its_task_naming_the_key_and_no_other() {
 }
 
 #[test]
+fn a_take_over_that_finds_no_answer_says_why_until_it_does() {
+    let mut stage = Stage::new(1);
+    stage.join();
+    stage.until("the partition is assigned", |stage| {
+        !stage.statuses(0).is_empty()
+    });
+    stage.worker(0).log().faults().fail_asks(3);
+    stage.until("the reason is told", |stage| {
+        let statuses = stage.statuses(0);
+        statuses[0]
+            .reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains("injected"))
+    });
+    stage.until_running(0, 1);
+    assert_eq!(stage.statuses(0)[0].reason, None);
+}
+
+#[test]
 fn asks_that_fail_are_asked_again() {
     for delay in [0, 3] {
         for failing in 1..8 {
