@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::Bench;
 use crate::cluster::{CommitlogSync, Options, Service};
 use crate::servers::Servers;
 use crate::test_run::TestRun;
@@ -50,6 +51,9 @@ enum Command {
     /// Brings in what is missing. `TEST_KAFKA` and `TEST_CQL` name servers to use instead. The
     /// last line is `N passed, N failed`.
     Test(TestRun),
+    /// Measure the pipeline beside bare clients
+    #[command(subcommand)]
+    Bench(Bench),
     /// Check dependencies and licences against `deny.toml`
     Deny,
     /// Wipe servers when standard input ends
@@ -173,6 +177,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<bool> {
             run: None,
             after,
         } => guard::watch(&which.servers(), after)?,
+        Command::Bench(bench) => return bench.run(),
         Command::Deny => return deny::run(),
         Command::Test(tests) => return tests.run(),
     }

@@ -26,6 +26,7 @@
     reason = "a command-line tool talks to its terminal"
 )]
 
+mod bench;
 mod cassandra;
 mod cluster;
 mod command_line;

@@ -1,0 +1,196 @@
+//! `cargo xtask bench`: what a worker costs beside the bare client, on one broker, in one run.
+
+mod capacity;
+mod memory;
+mod ping;
+mod programs;
+mod report;
+mod worker;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::cluster::{Cluster, Options, Service};
+use crate::guard::Guard;
+use crate::project;
+use crate::servers::Servers;
+
+use programs::Programs;
+use report::Report;
+
+/// A broker that is fast rather than quick to start: all compilers, and room for its buffers.
+const COMPILER_TIER: u8 = 4;
+const HEAP: &str = "1g";
+/// As many as `millrace topics create` makes by default.
+const PARTITIONS: u32 = 12;
+/// Commands that a fresh broker decides before anything is measured: its code is compiled by then.
+const WARM_UP: u32 = 300_000;
+
+/// Benchmarks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Latency, capacity and memory of a command worker, each beside its aim
+    ///
+    /// Starts a Kafka of its own. Builds in release mode. The aims are ratios to a bare client in
+    /// the same run, because absolute figures of a shared machine mean little; missing them is
+    /// reported, not an error.
+    Smoke(Smoke),
+}
+
+/// What to measure, and how much of it.
+#[derive(Debug, Args)]
+pub(crate) struct Smoke {
+    /// Commands that wait when the worker starts
+    #[arg(long, default_value_t = 1_000_000)]
+    commands: u32,
+    /// Accounts that they are spread over
+    #[arg(long, default_value_t = 100_000)]
+    accounts: u32,
+    /// How often capacity is measured; the worker and its peer take turns at being first
+    #[arg(long, default_value_t = 2)]
+    rounds: u32,
+    /// Commands that are sent one at a time, to the worker and to its peer each
+    #[arg(long, default_value_t = 300)]
+    pings: u32,
+    /// Accounts that are restored
+    #[arg(long, default_value_t = 1_000_000)]
+    restored: u32,
+    /// Commands decided before anything is measured
+    #[arg(long, default_value_t = WARM_UP)]
+    warm_up: u32,
+    /// Only these sections
+    #[arg(long, value_delimiter = ',', default_values = ["ping", "capacity", "memory"])]
+    only: Vec<Section>,
+    /// Link the system's OpenSSL: needs its headers, and builds sooner
+    #[arg(long)]
+    system_openssl: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Section {
+    /// One command at a time.
+    Ping,
+    /// Many commands that wait.
+    Capacity,
+    /// Many accounts, restored.
+    Memory,
+}
+
+impl Bench {
+    /// Runs it; whether the figures can be trusted, whatever they are.
+    pub(crate) fn run(&self) -> Result<bool> {
+        let Self::Smoke(smoke) = self;
+        // Asked before the build, which may put a new file in this one's place.
+        let program = std::env::current_exe()?;
+        let programs = Programs::build(smoke.system_openssl)?;
+        let run = format!("bench-{}", std::process::id());
+        let guard = Guard::start(&program, &run)?;
+        let sound = Stage::open(programs, &run).and_then(|stage| smoke.measure(&stage));
+        guard.finish()?;
+        sound
+    }
+}
+
+impl Smoke {
+    fn measure(&self, stage: &Stage) -> Result<bool> {
+        let mut report = Report::begin()?;
+        if self.warm_up > 0 {
+            println!("warm-up: {} commands", self.warm_up);
+            let load = capacity::Load {
+                commands: self.warm_up,
+                accounts: self.accounts.min(self.warm_up),
+            };
+            capacity::run(stage, &load, 1)?;
+        }
+        for section in [Section::Ping, Section::Capacity, Section::Memory] {
+            if !self.only.contains(&section) {
+                continue;
+            }
+            match section {
+                Section::Ping => report.ping(&ping::compare(stage, self.pings)?),
+                Section::Capacity => {
+                    let load = capacity::Load {
+                        commands: self.commands,
+                        accounts: self.accounts,
+                    };
+                    report.capacity(&load, &capacity::run(stage, &load, self.rounds)?);
+                }
+                Section::Memory => {
+                    for commands in memory::WINDOWS {
+                        report.memory(&memory::restore(stage, self.restored, commands)?);
+                    }
+                }
+            }
+        }
+        report.print();
+        Ok(report.is_sound())
+    }
+}
+
+/// What all sections use.
+#[derive(Debug)]
+struct Stage {
+    programs: Programs,
+    broker: Cluster,
+    /// For logs of the workers; goes with the broker.
+    directory: PathBuf,
+}
+
+impl Stage {
+    fn open(programs: Programs, run: &str) -> Result<Self> {
+        let directory = project::run(run);
+        fs::create_dir_all(&directory)?;
+        let servers = Servers::of(Some(Service::Kafka), directory.clone()).for_run(run);
+        let options = Options {
+            heap: HEAP.to_owned(),
+            compiler_tier: COMPILER_TIER,
+            ..Options::default()
+        };
+        servers.up(&options, None)?;
+        let broker = Cluster::load(&Service::Kafka.directory(&directory))?;
+        Ok(Self {
+            programs,
+            broker: broker.context("the broker that was just started")?,
+            directory,
+        })
+    }
+
+    fn brokers(&self) -> String {
+        self.broker.addresses()
+    }
+
+    /// Processor time of the broker so far.
+    fn broker_cpu(&self) -> Result<Duration> {
+        let node = self.broker.node(1)?;
+        let pid = self.broker.process(node).pid();
+        programs::cpu(pid.context("the broker has ended")?)
+    }
+
+    /// Makes the topics of these aggregates anew.
+    fn make_topics(&self, aggregates: &[&str]) -> Result<()> {
+        let aggregates = aggregates.join(",");
+        self.peer("topics", &[("aggregates", &aggregates)])?;
+        Ok(())
+    }
+
+    /// Runs an action of the bare peer to its end.
+    fn peer(&self, action: &str, arguments: &[(&str, &str)]) -> Result<serde_json::Value> {
+        programs::answer(&mut self.peer_command(action, arguments))
+    }
+
+    fn peer_command(&self, action: &str, arguments: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(&self.programs.peer);
+        command.arg(action);
+        command.arg(format!("brokers={}", self.brokers()));
+        command.arg(format!("partitions={PARTITIONS}"));
+        for (name, value) in arguments {
+            command.arg(format!("{name}={value}"));
+        }
+        command
+    }
+}
