@@ -75,6 +75,11 @@ impl MemoryBroker {
         self.lock().end_all_open();
     }
 
+    /// Whether somebody's transaction is not ended yet, markers included.
+    pub fn has_open_transactions(&self) -> bool {
+        self.lock().has_open()
+    }
+
     /// Takes crashed workers out of their groups, as brokers do after the session time-out.
     pub fn expire_crashed(&self) {
         let mut broker = self.lock();

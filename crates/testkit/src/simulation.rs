@@ -145,7 +145,9 @@ impl<S: Step> Simulation<S> {
         };
         let count = self.broker.partitions(self.plan.input);
         let is_quiet = |seat: &Seat<S>| !seat.worker.engine().is_busy();
-        partitions.take(count).all(at_end) && self.seats.iter().all(is_quiet)
+        !self.broker.has_open_transactions()
+            && partitions.take(count).all(at_end)
+            && self.seats.iter().all(is_quiet)
     }
 
     fn describe(&self) -> String {

@@ -294,6 +294,12 @@ impl Broker {
             .is_some_and(|producer| producer.fenced)
     }
 
+    pub(super) fn has_open(&self) -> bool {
+        self.producers
+            .values()
+            .any(|producer| producer.open.is_some())
+    }
+
     pub(super) fn end_all_open(&mut self) {
         let ids: Vec<_> = self.producers.keys().cloned().collect();
         for id in ids {
