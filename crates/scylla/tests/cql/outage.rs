@@ -161,6 +161,8 @@ async fn rights_are_asked_for_by_name_and_a_missing_one_heals_when_it_is_granted
     assert!(!text.contains("hunter2"));
 
     let admin = guarded.store("cassandra", "cassandra");
+    // The server makes its first user a moment after it answers.
+    until_ok(|| admin.ping()).await;
     admin
         .migrate(&guarded.declared, MIGRATE_WAIT)
         .await
