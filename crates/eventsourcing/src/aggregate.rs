@@ -5,7 +5,7 @@ use std::fmt::{Debug, Display};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::Timestamp;
+use crate::{Answered, Timestamp, Version, event_id, follow_up_id};
 
 /// The state of one aggregate, and its rules. `None` is the state before anything happened.
 ///
@@ -41,6 +41,18 @@ pub trait Aggregate: Clone + Debug + Serialize + DeserializeOwned + Send + Sync 
         context: &Context<'_>,
     ) -> Result<Decision<Self::Event>, Self::Rejection>;
 
+    /// Takes the answer to a command that a policy sent in this aggregate's name, with `reply_to`.
+    /// Nothing when no answer to that very command is awaited, which is so unless the aggregate is
+    /// a process manager: compare the answer's command id with [`Context::follow_up_id`].
+    fn on_answer(
+        state: Option<&Self>,
+        answer: &Answered,
+        context: &Context<'_>,
+    ) -> Option<Result<Decision<Self::Event>, Self::Rejection>> {
+        let _ = (state, answer, context);
+        None
+    }
+
     /// Takes a fact in. Total: a fact is never refused.
     #[must_use]
     fn evolve(state: Option<Self>, event: &Self::Event) -> Option<Self>;
@@ -49,12 +61,23 @@ pub trait Aggregate: Clone + Debug + Serialize + DeserializeOwned + Send + Sync 
 /// What a decision may know besides state and command.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
+    /// `<context>.<aggregate>`.
+    pub aggregate: &'static str,
     /// The aggregate's id, normalised.
     pub id: &'a str,
+    /// The version it stands at.
+    pub version: Version,
     /// The command's id.
     pub command_id: &'a str,
     /// The time that the events will carry.
     pub now: Timestamp,
+}
+
+impl Context<'_> {
+    /// The id of the command that a policy sends because of one of this aggregate's events.
+    pub fn follow_up_id(&self, policy: &str, version: Version, ordinal: usize) -> String {
+        follow_up_id(policy, &event_id(self.aggregate, self.id, version), ordinal)
+    }
 }
 
 /// What a command leads to. No events means accepted and nothing changes.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+pub use millrace_eventsourcing::Status;
 use millrace_eventsourcing::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
@@ -54,26 +55,6 @@ pub struct Outcome<'a> {
     pub partition: i32,
     /// Where the decided command stood.
     pub offset: i64,
-}
-
-/// Yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It was decided and took effect.
-    Accepted,
-    /// It was refused, or could not be decided.
-    Rejected,
-}
-
-impl Status {
-    /// The word in outcomes, tables and metrics.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-        }
-    }
 }
 
 /// RFC 3339 in UTC with milliseconds: `2026-11-20T12:00:00.000Z`.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use millrace_eventsourcing::{Aggregate, Context, Decision, Rejection, Timestamp};
+use millrace_eventsourcing::{Aggregate, Context, Decision, Rejection, Timestamp, Version};
 use serde_json::Value;
 
 /// The history of one aggregate, from which the next command is decided.
@@ -73,7 +73,9 @@ impl<A: Aggregate> Given<A> {
     #[must_use = "says nothing until `then` or `then_rejected` looks at it"]
     pub fn when(self, command: A::Command) -> When<A> {
         let context = Context {
+            aggregate: A::NAME,
             id: &self.id,
+            version: version_of(&self.history),
             command_id: &self.command_id,
             now: self.now,
         };
@@ -123,6 +125,10 @@ impl<A: Aggregate> Given<A> {
         }
         story
     }
+}
+
+fn version_of<E>(history: &[E]) -> Version {
+    Version::new(i64::try_from(history.len()).unwrap_or(i64::MAX))
 }
 
 impl<A: Aggregate> When<A> {

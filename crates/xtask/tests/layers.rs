@@ -58,8 +58,9 @@ const VENDORS: &[(&str, &str)] = &[
     ("serde_avro_fast", "millrace-avro"),
 ];
 
-/// What a crate of pure functions may name beside its own kind: values and their text, no more.
-const PURE: &[&str] = &["serde", "serde_json", "thiserror"];
+/// What a crate of pure functions may name beside its own kind: values, their text
+/// and their digest, no more.
+const PURE: &[&str] = &["serde", "serde_json", "sha2", "thiserror"];
 const PURE_CRATES: &[&str] = &["millrace-eventsourcing", "millrace-domain"];
 
 /// A longer file has more than one idea in it.

@@ -144,7 +144,9 @@ impl<A: Aggregate> CommandStep<A> {
             return Ok(Answer::refused(code::VERSION_CONFLICT, text, version));
         }
         let context = Context {
+            aggregate: A::NAME,
             id: meta.id,
+            version,
             command_id: &meta.command_id,
             now: at,
         };

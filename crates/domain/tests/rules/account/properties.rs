@@ -1,7 +1,7 @@
 //! What holds for any sequence of commands.
 
 use millrace_domain::bank::account::BALANCE_MAX;
-use millrace_eventsourcing::{Aggregate as _, Context, Rejection as _, Timestamp};
+use millrace_eventsourcing::{Aggregate as _, Context, Rejection as _, Timestamp, Version};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -134,7 +134,9 @@ fn fold(events: &[AccountEvent]) -> Option<Account> {
 
 fn decide(state: Option<&Account>, command: &AccountCommand) -> Result<AccountEvent, &'static str> {
     let context = Context {
+        aggregate: Account::NAME,
         id: "acc-1",
+        version: Version::NONE,
         command_id: "c-1",
         now: Timestamp::default(),
     };
