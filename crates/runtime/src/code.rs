@@ -26,6 +26,8 @@ pub const PLAINTEXT_PASSWORD: &str = "plaintext_password";
 pub const HANDLER_PANICKED: &str = "handler_panicked";
 /// The aggregate stands at another version than the sender expected.
 pub const VERSION_CONFLICT: &str = "version_conflict";
+/// An answer to a command that the aggregate has not sent, or whose answer it has.
+pub const NOT_AWAITED: &str = "not_awaited";
 
 /// Whether a record with this problem could not be read at all.
 pub fn is_unreadable(code: &str) -> bool {

@@ -1,17 +1,21 @@
 //! Reading commands: bytes of anybody to a typed command, or a problem that names the place.
 
 mod avro;
+mod following;
 mod json;
 mod strict;
 mod typed;
 
 use std::borrow::Cow;
 
+use millrace_eventsourcing::Answered;
+
 use crate::code::{self, Problem};
 use crate::id::{ID_BYTES_MAX, REFERENCE_BYTES_MAX, fault_of_id};
 use crate::log::Header;
 
 pub use avro::read_avro;
+pub(crate) use following::FollowingCommand;
 pub use json::read_json;
 pub use strict::{Password, mentions_password, password_in};
 
@@ -26,7 +30,16 @@ pub struct Reading<'a, C> {
     /// Its envelope, as far as it could be read.
     pub heading: Heading<'a>,
     /// The command itself, or why there is none.
-    pub command: Result<C, Problem>,
+    pub command: Result<Asked<C>, Problem>,
+}
+
+/// What a command record asks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked<C> {
+    /// A command of the aggregate's own.
+    Command(C),
+    /// The answer to a command that it has sent, which any aggregate may get.
+    Answer(Answered),
 }
 
 /// The envelope of a command.

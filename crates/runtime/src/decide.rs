@@ -17,13 +17,14 @@ use millrace_eventsourcing::{
     StateRecord, TaskRecord, Timestamp, variant_names,
 };
 
+use crate::addresses::Addresses;
 use crate::clock::Now;
 use crate::code::{self, Problem};
 use crate::command::COMMAND_BYTES_MAX;
 use crate::log::Record;
 use crate::outbox::Outbox;
 use crate::partitioner::partition_of;
-use crate::step::{Corrupt, Step, is_task_key};
+use crate::step::{Corrupt, Step, Taken, is_task_key};
 use crate::topic::{Topic, TopicPartition};
 
 pub use aggregates::Aggregates;
@@ -53,18 +54,21 @@ impl<A: Aggregate> std::fmt::Debug for Codecs<A> {
 pub struct CommandStep<A: Aggregate> {
     topics: AggregateTopics,
     codecs: Codecs<A>,
+    /// Where answers go.
+    addresses: Addresses,
     /// How many recent commands of an aggregate are remembered.
     window: usize,
     metrics: answer::Counters,
 }
 
 impl<A: Aggregate> CommandStep<A> {
-    /// A step for the aggregate's topics, all with `partitions` partitions. `window`: how many
-    /// recent commands of an aggregate are remembered.
-    pub fn new(codecs: Codecs<A>, partitions: i32, window: usize) -> Self {
+    /// A step for the aggregate's topics, all with `partitions` partitions. `addresses`: whoever may
+    /// await an answer. `window`: how many recent commands of an aggregate are remembered.
+    pub fn new(codecs: Codecs<A>, addresses: Addresses, partitions: i32, window: usize) -> Self {
         Self {
             topics: AggregateTopics::of(A::NAME, partitions),
             codecs,
+            addresses,
             window,
             metrics: answer::Counters::new(A::NAME, variant_names::<A::Command>()),
         }
@@ -133,13 +137,13 @@ impl<A: Aggregate> Step for CommandStep<A> {
         state: &mut Aggregates<A>,
         record: &Record<'_>,
         out: &mut Outbox,
-    ) -> Result<(), Corrupt> {
+    ) -> Result<Taken, Corrupt> {
         let has_password = refuse::has_password(record);
         let size = record.bytes();
         if size > COMMAND_BYTES_MAX && !has_password {
             let text = format!("the record has {size} bytes, at most {COMMAND_BYTES_MAX} may be");
             self.park(now, record, &Problem::new(code::TOO_LARGE, text), out);
-            return Ok(());
+            return Ok(Taken::Done);
         }
         let id = match self.addressee(record) {
             Ok(id) => id,
@@ -150,7 +154,7 @@ impl<A: Aggregate> Step for CommandStep<A> {
                     problem
                 };
                 self.park(now, record, &problem, out);
-                return Ok(());
+                return Ok(Taken::Done);
             }
         };
         let partition = partition_of(id.as_bytes(), self.topics.partitions);
@@ -161,12 +165,13 @@ impl<A: Aggregate> Step for CommandStep<A> {
             partition,
         };
         if has_password {
-            self.refuse_password(request, state, out)
+            self.refuse_password(request, state, out)?;
         } else if partition == record.source.partition {
-            self.answer(request, state, out)
+            self.answer(request, state, out)?;
         } else {
-            self.relocate(request, state, out)
+            self.relocate(request, state, out)?;
         }
+        Ok(Taken::Done)
     }
 
     fn seal(

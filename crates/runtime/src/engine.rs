@@ -7,19 +7,19 @@
 mod assignment;
 mod commits;
 mod flight;
+mod held;
+mod offering;
 mod takeover;
 mod task;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use metrics::gauge;
-
 use crate::clock::Now;
 use crate::log::{Answer, Ask, AskFailure, AskId, Effect, LogEvent, Record};
-use crate::metrics as names;
 use crate::retry::Backoff;
-use crate::step::Step;
+use crate::step::{Step, Taken};
 use crate::topic::TopicPartition;
 
 use flight::Flight;
@@ -184,7 +184,10 @@ impl<S: Step> Engine<S> {
 
     /// Whether anything is under way whose answer should be looked for soon.
     pub fn is_busy(&self) -> bool {
-        self.flight.is_some() || !self.take_overs.is_empty() || !self.revocations.is_empty()
+        self.flight.is_some()
+            || !self.take_overs.is_empty()
+            || !self.revocations.is_empty()
+            || self.tasks.values().any(|task| !task.held.is_empty())
     }
 
     /// Sets the time for what follows.
@@ -217,6 +220,7 @@ impl<S: Step> Engine<S> {
     pub fn advance(&mut self, now: Now) -> Vec<Effect> {
         self.now = now;
         self.renew_if_due();
+        self.offer_again();
         self.drive_take_overs();
         self.retry_flight();
         self.dispatch();
@@ -237,37 +241,6 @@ impl<S: Step> Engine<S> {
         self.stopping && self.flight.is_none() && self.revocations.is_empty()
     }
 
-    /// How every task stands.
-    pub fn status(&self) -> Vec<TaskStatus> {
-        let statuses = self.tasks.iter().map(|(source, task)| {
-            let (state, reason) = match (task.state_and_reason(), self.trouble(*source)) {
-                ((_, None), Some(trouble)) => (TaskState::Paused, Some(trouble)),
-                ((state, reason), _) => (state, reason.or_else(|| self.waits_for(state))),
-            };
-            TaskStatus {
-                task: self.config.group.clone(),
-                source: *source,
-                state,
-                reason,
-            }
-        });
-        statuses.collect()
-    }
-
-    /// Why the log cannot be worked with at the moment.
-    pub fn unreachable(&self) -> Option<&str> {
-        self.unreachable.as_deref()
-    }
-
-    fn waits_for(&self, state: TaskState) -> Option<String> {
-        match (state, &self.unreachable) {
-            (TaskState::Running, _) => None,
-            (_, Some(reason)) => Some(format!("the log is not reachable: {reason}")),
-            (TaskState::Restoring, None) => Some("restoring".to_owned()),
-            (other, None) => Some(other.word().to_owned()),
-        }
-    }
-
     fn on_record(&mut self, record: &Record<'_>) {
         let Some(task) = self.tasks.get_mut(&record.source) else {
             return;
@@ -275,14 +248,24 @@ impl<S: Step> Engine<S> {
         if !task.takes(record.offset) {
             return;
         }
+        if !task.held.is_empty() {
+            if task.held.keep(record) {
+                self.effects.push(Effect::Pause(record.source));
+            }
+            return;
+        }
         let Task { state, staged, .. } = task;
         match self
             .step
             .process(self.now, state, record, &mut staged.outbox)
         {
-            Ok(()) => {
+            Ok(Taken::Done) => {
                 staged.took(record.offset, record.timestamp);
                 self.staged_records += 1;
+            }
+            Ok(Taken::Later(later)) => {
+                task.held.keep(record);
+                task.held.put_off(later);
             }
             Err(corrupt) => self.fail(record.source, corrupt.to_string()),
         }
@@ -295,6 +278,7 @@ impl<S: Step> Engine<S> {
         };
         tracing::error!(task = self.config.group, %source, reason, "task stopped");
         task.phase = Phase::Failed(reason);
+        task.held.clear();
         self.effects.push(Effect::Pause(source));
     }
 
@@ -376,23 +360,5 @@ impl<S: Step> Engine<S> {
                 task.staged.next_offset = *position;
             }
         }
-    }
-
-    /// Tells the metrics how every task stands.
-    pub fn record_metrics(&self) {
-        for status in self.status() {
-            self.task_gauge(status.source, f64::from(status.state as u8));
-        }
-        let age = self.flight.as_ref().map_or(Duration::ZERO, |flight| {
-            self.now.elapsed.saturating_sub(flight.since)
-        });
-        gauge!(names::TRANSACTION_AGE_SECONDS, "task" => self.config.group.clone())
-            .set(age.as_secs_f64());
-    }
-
-    fn task_gauge(&self, source: TopicPartition, state: f64) {
-        gauge!(names::TASK_STATE, "task" => self.config.group.clone(),
-            "partition" => source.partition.to_string())
-        .set(state);
     }
 }

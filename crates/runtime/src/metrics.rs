@@ -36,6 +36,16 @@ pub const FORGOTTEN_TOTAL: &str = "millrace_forgotten_windows_total";
 pub const CLOCK_SKEW_TOTAL: &str = "millrace_clock_skew_total";
 /// Gaps in a log that an operator accepted.
 pub const GAPS_ACCEPTED_TOTAL: &str = "millrace_gaps_accepted_total";
+/// Events that a policy or a reactor has acted on.
+pub const REACTED_EVENTS_TOTAL: &str = "millrace_reacted_events_total";
+/// Events that do not matter to a policy or a reactor.
+pub const IGNORED_EVENTS_TOTAL: &str = "millrace_ignored_events_total";
+/// Commands that policies have sent.
+pub const FOLLOW_UPS_TOTAL: &str = "millrace_follow_ups_total";
+/// Seconds from an event's append to the end of the reaction.
+pub const REACTION_SECONDS: &str = "millrace_reaction_seconds";
+/// Attempts of reactors that did not succeed.
+pub const ATTEMPTS_FAILED_TOTAL: &str = "millrace_attempts_failed_total";
 
 /// What a metric counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +59,7 @@ pub enum Kind {
 }
 
 /// Every metric with its kind and help text.
-pub const ALL: [(&str, Kind, &str); 18] = [
+pub const ALL: [(&str, Kind, &str); 23] = [
     (
         COMMANDS_TOTAL,
         Kind::Counter,
@@ -139,5 +149,30 @@ pub const ALL: [(&str, Kind, &str); 18] = [
         GAPS_ACCEPTED_TOTAL,
         Kind::Counter,
         "Gaps in a log that an operator accepted",
+    ),
+    (
+        REACTED_EVENTS_TOTAL,
+        Kind::Counter,
+        "Events that a policy or a reactor has acted on",
+    ),
+    (
+        IGNORED_EVENTS_TOTAL,
+        Kind::Counter,
+        "Events that do not matter to a policy or a reactor",
+    ),
+    (
+        FOLLOW_UPS_TOTAL,
+        Kind::Counter,
+        "Commands that policies have sent, by type",
+    ),
+    (
+        REACTION_SECONDS,
+        Kind::Histogram,
+        "Seconds from an event's append to the end of the reaction",
+    ),
+    (
+        ATTEMPTS_FAILED_TOTAL,
+        Kind::Counter,
+        "Attempts of a reactor that did not succeed",
     ),
 ];

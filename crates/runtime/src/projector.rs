@@ -50,6 +50,7 @@ pub use journal::{
     JOURNAL_TABLES, OUTCOMES, OutcomeJournal,
 };
 pub use shell::{Shell, run};
+pub(crate) use source::read_event;
 pub use source::{EventCodec, Project, ProjectError, Projected, Typed};
 
 /// What a projector needs to know.

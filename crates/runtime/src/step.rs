@@ -1,6 +1,8 @@
 //! What an engine does with records: the border between the engine, which owns partitions,
 //! batches and transactions, and the rules that run in it.
 
+use std::time::Duration;
+
 use millrace_eventsourcing::{DecodeError, EncodeError, TaskRecord, Timestamp};
 
 use crate::clock::Now;
@@ -20,8 +22,8 @@ pub trait Step: Send {
     /// stands in the partition with its number.
     fn state_topic(&self) -> Topic;
 
-    /// A topic that is written to together with every state record. Records in it without a task
-    /// record mean that state was lost.
+    /// A topic that has records when there must be a task record: a position of the group without
+    /// one then means that state was lost.
     fn witness_topic(&self) -> Option<Topic>;
 
     /// Takes one record of the state topic in.
@@ -35,7 +37,7 @@ pub trait Step: Send {
         value: Option<Box<[u8]>>,
     ) -> Result<(), Corrupt>;
 
-    /// Appends what one input record leads to.
+    /// Appends what one input record leads to, or says when to offer it again.
     ///
     /// # Errors
     /// State that turns out to be unreadable. Nothing of this record was appended.
@@ -45,7 +47,7 @@ pub trait Step: Send {
         state: &mut Self::State,
         record: &Record<'_>,
         out: &mut Outbox,
-    ) -> Result<(), Corrupt>;
+    ) -> Result<Taken, Corrupt>;
 
     /// Ends a batch: appends the state records of everything that changed since the last seal.
     ///
@@ -75,6 +77,27 @@ pub trait Step: Send {
     /// Told once for each batch that became visible: when its inputs were appended to the log, and
     /// how many each time.
     fn committed(&self, now: Now, appended: &[(Timestamp, u32)]);
+}
+
+/// What became of an input record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// It is done: all that it leads to was appended.
+    Done,
+    /// Nothing was appended. It is offered again, and those behind it in its partition wait.
+    Later(Later),
+}
+
+/// Why a record waits, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// When it is offered again, unless the engine is told earlier.
+    pub at: Duration,
+    /// What is wrong; nothing when waiting is ordinary.
+    pub reason: Option<String>,
+    /// Whether something was begun outside whose end should be seen before the partition goes to
+    /// another owner.
+    pub is_underway: bool,
 }
 
 /// A record of a state topic that cannot be used.

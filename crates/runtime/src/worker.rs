@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Now};
 use crate::engine::{Engine, TaskStatus};
 use crate::log::{Log, LogEvent};
 use crate::step::Step;
@@ -42,12 +42,22 @@ pub struct WorkerStatus {
     pub unreachable: Option<String>,
 }
 
+/// What a worker's thread has at hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Shell<'a> {
+    /// What time it is.
+    pub clock: &'a dyn Clock,
+    /// When to end.
+    pub stop: &'a StopToken,
+}
+
 /// Works until it is stopped or the log breaks. Tells `on_status` how it stands, now and then.
+/// `beside` is called with every turn: what the step needs besides the log happens there.
 pub fn run<S: Step>(
     log: &mut impl Log,
     mut engine: Engine<S>,
-    clock: &dyn Clock,
-    stop: &StopToken,
+    Shell { clock, stop }: Shell<'_>,
+    beside: &mut dyn FnMut(Now, &mut Engine<S>),
     on_status: &mut dyn FnMut(WorkerStatus),
 ) -> Ended {
     let mut told_at: Option<Duration> = None;
@@ -61,6 +71,7 @@ pub fn run<S: Step>(
             stopping_since = Some(now.elapsed);
             engine.stop();
         }
+        beside(now, &mut engine);
         for effect in engine.advance(now) {
             log.act(effect);
         }

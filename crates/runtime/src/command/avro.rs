@@ -6,7 +6,7 @@ use millrace_eventsourcing::{Codec, CommandRecord, DecodeError, variant_name};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Heading, Reading, TEXT_BYTES_MAX, invalid};
+use super::{Asked, Heading, Reading, TEXT_BYTES_MAX, invalid};
 use crate::code::{self, Problem};
 use crate::log::Header;
 
@@ -45,7 +45,8 @@ pub fn read_avro<'a, C: Serialize>(
     let long = (value.len() > TEXT_BYTES_MAX)
         .then(|| long_text(&record.payload))
         .flatten();
-    let command = problem.or(checked).or(long).map_or(Ok(record.payload), Err);
+    let asked = Asked::Command(record.payload);
+    let command = problem.or(checked).or(long).map_or(Ok(asked), Err);
     Reading { heading, command }
 }
 

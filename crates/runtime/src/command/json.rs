@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
+use millrace_eventsourcing::Answered;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::strict::{Fault, Text, walk};
-use super::typed::{Refusal, decode};
-use super::{Heading, Reading, TEXT_BYTES_MAX, invalid};
+use super::typed::{Refusal, decode, decode_data};
+use super::{Asked, Heading, Reading, TEXT_BYTES_MAX, invalid};
 use crate::code::{self, Problem};
 use crate::log::Header;
 
@@ -68,11 +69,16 @@ fn typed<C: DeserializeOwned>(
     heading: &Heading<'_>,
     data: Option<&RawValue>,
     whole: &str,
-) -> Result<C, Problem> {
+) -> Result<Asked<C>, Problem> {
     let Some(kind) = &heading.kind else {
         return Err(invalid("`type` is missing".to_owned()));
     };
-    decode(kind, data).map_err(|refusal| match refusal {
+    let asked = if kind == Answered::TYPE {
+        decode_data(data).map(Asked::Answer)
+    } else {
+        decode(kind, data).map(Asked::Command)
+    };
+    asked.map_err(|refusal| match refusal {
         Refusal::UnknownCommand => Problem::new(
             code::UNKNOWN_COMMAND,
             format!(
@@ -274,10 +280,10 @@ mod tests {
         let reading = read_json::<Command>(value, &[]);
         assert_eq!(
             reading.command,
-            Ok(Command::Deposit(Deposit {
+            Ok(Asked::Command(Command::Deposit(Deposit {
                 amount: Some(5),
                 note: None
-            }))
+            })))
         );
         let heading = reading.heading;
         assert_eq!(heading.command_id.as_deref(), Some("c-1"));
@@ -302,10 +308,10 @@ mod tests {
         let reading = read_json::<Command>(value, &headers);
         assert_eq!(
             reading.command,
-            Ok(Command::Deposit(Deposit {
+            Ok(Asked::Command(Command::Deposit(Deposit {
                 amount: Some(7),
                 note: None
-            }))
+            })))
         );
         assert_eq!(reading.heading.command_id.as_deref(), Some("from-header"));
         assert_eq!(reading.heading.actor.as_deref(), Some("body"));
@@ -389,6 +395,35 @@ mod tests {
         assert_eq!(reading.heading.command_id, None);
         assert!(!reading.heading.lacks_command_id);
         assert_eq!(reading.command.unwrap_err().code, "invalid_command");
+    }
+
+    #[test]
+    fn an_answer_is_read_whatever_the_aggregate() {
+        let value = br#"{"type":"Answered","data":{"command_id":"c","type":"T","status":"rejected",
+            "code":"no","message":null,"version":3,"result":{"a":[1]}}}"#;
+        let Ok(Asked::Answer(answer)) = read_json::<Command>(value, &[]).command else {
+            panic!("no answer")
+        };
+        assert_eq!((answer.accepted(), answer.version), (Err("no"), 3));
+        assert_eq!(answer.result, Some(serde_json::json!({"a": [1]})));
+        for (data, place) in [
+            (r#"{"command_id":"c","type":"T","version":3}"#, "`data`"),
+            (
+                r#"{"command_id":"c","type":"T","status":"maybe","version":3}"#,
+                "`data.status`",
+            ),
+            (
+                r#"{"command_id":"c","type":"T","status":"accepted","version":3,"x":1}"#,
+                "`data.x`",
+            ),
+        ] {
+            let value = format!(r#"{{"type":"Answered","data":{data}}}"#);
+            let problem = read_json::<Command>(value.as_bytes(), &[])
+                .command
+                .unwrap_err();
+            assert_eq!(problem.code, "invalid_command");
+            assert!(problem.message.contains(place), "{}", problem.message);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A typed command out of a type name and JSON data: the enum's variant is found by the name.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
@@ -16,6 +17,11 @@ pub(super) enum Refusal {
     UnknownCommand,
     /// The data does not fit; a sentence with the path.
     Invalid(String),
+}
+
+/// Reads the struct that `data` holds, as that of a variant is read.
+pub(super) fn decode_data<T: DeserializeOwned>(data: Option<&RawValue>) -> Result<T, Refusal> {
+    Data(data).newtype_variant_seed(PhantomData)
 }
 
 /// Reads the variant called `name` from `data`.

@@ -5,18 +5,20 @@ use std::cell::RefCell;
 
 use metrics::{Counter, Histogram, counter, histogram};
 use millrace_eventsourcing::{
-    Aggregate, EventEnvelope, Handled, HandledId, Timestamp, Version, variant_name,
+    Aggregate, Answered, EventEnvelope, Handled, HandledId, Timestamp, Version, answer_id,
+    variant_name,
 };
 use serde_json::Value;
 
 use super::{CommandStep, Request};
+use crate::addresses::Addressee;
 use crate::clock::Now;
 use crate::code::{MESSAGE_BYTES_MAX, cut};
-use crate::command::Heading;
-use crate::log::Record;
+use crate::command::{FollowingCommand, Heading};
 use crate::metrics as names;
 use crate::outbox::{NewHeader, Outbox};
 use crate::outcome::{Outcome, Status};
+use crate::trace::trace_of;
 
 /// What every record that a command leads to needs of it.
 #[derive(Debug)]
@@ -35,10 +37,12 @@ pub(super) struct Meta<'a> {
     stands_in: i32,
     pub(super) offset: i64,
     pub(super) trace: Vec<NewHeader>,
+    /// Who awaits the answer.
+    reply_to: Option<Addressee>,
 }
 
-impl<'a> Meta<'a> {
-    pub(super) fn of(heading: &Heading<'a>, request: Request<'a, '_>) -> Self {
+impl<A: Aggregate> CommandStep<A> {
+    pub(super) fn meta<'a>(&self, heading: &Heading<'a>, request: Request<'a, '_>) -> Meta<'a> {
         let Request {
             record,
             id,
@@ -47,7 +51,8 @@ impl<'a> Meta<'a> {
         } = request;
         let command_id = heading.command_id.clone().unwrap_or_default();
         let correlation_id = heading.correlation_id.clone();
-        Self {
+        let reply_to = heading.reply_to.as_deref();
+        Meta {
             id,
             correlation_id: correlation_id.unwrap_or_else(|| command_id.clone()),
             command_id,
@@ -60,9 +65,13 @@ impl<'a> Meta<'a> {
             stands_in: record.source.partition,
             offset: record.offset,
             trace: trace_of(record),
+            // One that is wrong makes the command invalid, and nobody is answered.
+            reply_to: reply_to.and_then(|text| self.addresses.parse(text).ok()),
         }
     }
+}
 
+impl Meta<'_> {
     pub(super) fn envelope<E>(
         &self,
         payload: E,
@@ -82,24 +91,6 @@ impl<'a> Meta<'a> {
             payload,
         }
     }
-}
-
-/// Longer trace headers do not travel on: they would be copied to every record.
-const TRACE_BYTES_MAX: usize = 512;
-
-/// The W3C trace context, which travels on.
-fn trace_of(record: &Record<'_>) -> Vec<NewHeader> {
-    record
-        .headers
-        .iter()
-        .filter(|header| matches!(header.name, "traceparent" | "tracestate"))
-        .filter(|header| {
-            header
-                .value
-                .is_none_or(|value| value.len() <= TRACE_BYTES_MAX)
-        })
-        .map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec)))
-        .collect()
 }
 
 /// Longest type name of a sender that an outcome repeats.
@@ -210,10 +201,40 @@ impl Answer {
         });
         // Writing texts and numbers to memory has no way to fail.
         debug_assert!(written.is_ok(), "an outcome is always valid JSON");
-        if !meta.trace.is_empty() {
-            out.set_headers(meta.trace.clone());
+        out.set_headers(meta.trace.clone());
+        if let Some(addressee) = &meta.reply_to {
+            reply(&outcome, addressee, &meta.trace, out);
         }
     }
+}
+
+/// Appends the answer to whoever awaits it.
+fn reply(outcome: &Outcome<'_>, to: &Addressee, trace: &[NewHeader], out: &mut Outbox) {
+    let answered = Answered {
+        command_id: outcome.command_id.to_string(),
+        kind: outcome.kind.to_string(),
+        status: outcome.status,
+        code: outcome.code.as_deref().map(str::to_owned),
+        message: outcome.message.as_deref().map(str::to_owned),
+        version: outcome.version,
+        result: outcome.result.clone(),
+    };
+    let command_id = answer_id(
+        &outcome.aggregate,
+        &outcome.aggregate_id,
+        &outcome.command_id,
+    );
+    FollowingCommand {
+        kind: Answered::TYPE,
+        command_id: &command_id,
+        correlation_id: &outcome.correlation_id,
+        causation_id: &outcome.command_id,
+        actor: None,
+        on_behalf_of: None,
+        reply_to: None,
+        data: &answered,
+    }
+    .push(to, trace, out);
 }
 
 /// Type, status, code and the counter of such answers.
@@ -242,7 +263,7 @@ impl Counters {
     }
 
     fn answered(&self, kind: &str, status: Status, code: Option<&str>) {
-        let kind = if self.kinds.contains(&kind) {
+        let kind = if kind == Answered::TYPE || self.kinds.contains(&kind) {
             kind
         } else {
             "unknown"

@@ -3,7 +3,7 @@
 use millrace_eventsourcing::{Aggregate, Version};
 
 use super::aggregates::Aggregates;
-use super::answer::{Answer, Meta};
+use super::answer::Answer;
 use super::{CommandStep, Request};
 use crate::clock::Now;
 use crate::code::{self, Problem};
@@ -91,7 +91,7 @@ impl<A: Aggregate> CommandStep<A> {
         }
         let live = state.load(id.as_bytes(), self.codecs.state.as_ref())?;
         self.park(now, record, &problem, out);
-        let meta = Meta::of(heading, request);
+        let meta = self.meta(heading, request);
         let handled = handled_id(&meta.command_id);
         if let Some(first) = live.find(handled) {
             Answer::repeat(first).write(self, now, &meta, out);
@@ -134,7 +134,7 @@ impl<A: Aggregate> CommandStep<A> {
         // Its window is another worker's, so this answer cannot be remembered.
         self.park(request.now, record, &problem, out);
         if heading.command_id.is_some() {
-            let meta = Meta::of(&heading, request);
+            let meta = self.meta(&heading, request);
             let answer = Answer::refused(problem.code, problem.message, Version::NONE);
             answer.write(self, request.now, &meta, out);
         }

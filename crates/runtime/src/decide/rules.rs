@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use millrace_eventsourcing::{
-    Aggregate, Context, Decision, EncodeError, Rejection, Timestamp, variant_name,
+    Aggregate, Answered, Context, Decision, EncodeError, Rejection, Timestamp, Version,
+    variant_name,
 };
 
 use super::address::mismatch;
@@ -11,9 +12,9 @@ use super::aggregates::{Aggregates, Live};
 use super::answer::{Answer, Meta};
 use super::{CommandStep, Request};
 use crate::clock::Now;
-use crate::code::{self, Problem};
-use crate::command::{Heading, Reading, read_avro, read_json};
-use crate::id::handled_id;
+use crate::code::{self, Problem, cut};
+use crate::command::{Asked, Heading, Reading, read_avro, read_json};
+use crate::id::{ID_BYTES_MAX, handled_id};
 use crate::log::Record;
 use crate::outbox::Outbox;
 use crate::step::Corrupt;
@@ -29,16 +30,29 @@ impl<A: Aggregate> CommandStep<A> {
         } else {
             read_json(value, &record.headers)
         };
-        if let Ok(command) = &reading.command {
-            if let Ok(name) = variant_name(command) {
-                reading.heading.kind = Some(name.into());
-            }
-            if reading.heading.reply_to.is_some() {
-                let text = "`reply_to` is not served by this version";
-                reading.command = Err(Problem::new(code::INVALID_COMMAND, text));
-            }
+        if let Ok(Asked::Command(command)) = &reading.command
+            && let Ok(name) = variant_name(command)
+        {
+            reading.heading.kind = Some(name.into());
+        }
+        if let Some(problem) = self.fault_of_reply(&reading) {
+            reading.heading.reply_to = None;
+            reading.command = reading.command.and(Err(problem));
         }
         reading
+    }
+
+    /// Why nobody can be answered as the command wants it.
+    fn fault_of_reply(&self, reading: &Reading<'_, A::Command>) -> Option<Problem> {
+        let reply_to = reading.heading.reply_to.as_deref()?;
+        let text = match &reading.command {
+            Ok(Asked::Answer(_)) => "`reply_to`: an answer is not answered".to_owned(),
+            Ok(Asked::Command(_)) | Err(_) => {
+                let fault = self.addresses.parse(reply_to).err()?;
+                format!("`reply_to` {fault}")
+            }
+        };
+        Some(Problem::new(code::INVALID_COMMAND, text))
     }
 
     /// Answers a command whose key and place are right.
@@ -56,7 +70,7 @@ impl<A: Aggregate> CommandStep<A> {
         let problem = match command {
             Ok(command) => match mismatch::<A>(&heading, request.id) {
                 None => {
-                    let meta = Meta::of(&heading, request);
+                    let meta = self.meta(&heading, request);
                     return self.decide(request, state, (&meta, &command), out);
                 }
                 Some(problem) => problem,
@@ -90,7 +104,7 @@ impl<A: Aggregate> CommandStep<A> {
         &self,
         request: Request<'_, '_>,
         state: &mut Aggregates<A>,
-        (meta, command): (&Meta<'_>, &A::Command),
+        (meta, command): (&Meta<'_>, &Asked<A::Command>),
         out: &mut Outbox,
     ) -> Result<(), Corrupt> {
         let now = request.now;
@@ -132,7 +146,7 @@ impl<A: Aggregate> CommandStep<A> {
     fn rules(
         &self,
         (live, at): (&mut Live<A>, Timestamp),
-        (meta, command): (&Meta<'_>, &A::Command),
+        (meta, command): (&Meta<'_>, &Asked<A::Command>),
         out: &mut Outbox,
     ) -> Result<Answer, EncodeError> {
         let version = live.version();
@@ -150,7 +164,14 @@ impl<A: Aggregate> CommandStep<A> {
             command_id: &meta.command_id,
             now: at,
         };
-        let decision = match A::decide(live.state(), command, &context) {
+        let decided = match command {
+            Asked::Command(command) => A::decide(live.state(), command, &context),
+            Asked::Answer(answer) => match A::on_answer(live.state(), answer, &context) {
+                Some(decided) => decided,
+                None => return Ok(not_awaited(answer, version)),
+            },
+        };
+        let decision = match decided {
             Ok(decision) => decision,
             Err(rejection) => {
                 return Ok(Answer::refused(
@@ -183,4 +204,10 @@ impl<A: Aggregate> CommandStep<A> {
         }
         Ok(Answer::accepted(version, count, result))
     }
+}
+
+fn not_awaited(answer: &Answered, version: Version) -> Answer {
+    let command_id = cut(answer.command_id.clone(), ID_BYTES_MAX);
+    let text = format!("the answer to command `{command_id}` is not awaited");
+    Answer::refused(code::NOT_AWAITED, text, version)
 }

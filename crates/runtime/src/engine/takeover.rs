@@ -174,6 +174,7 @@ impl TakeOver {
         for member in &self.members {
             all.push(self.state_of(member));
             all.push(member.source);
+            let witness = witness.filter(|topic| *topic != member.source.topic);
             all.extend(witness.map(|topic| topic.partition(member.source.partition)));
         }
         all
@@ -209,7 +210,7 @@ impl TakeOver {
                 Some(Stage::Ranges)
             }
             (Stage::Ranges, Ok(Answer::Ranges(ranges))) => {
-                self.take_ranges(&ranges);
+                self.take_ranges(&ranges, step.witness_topic());
                 Some(Stage::Restore)
             }
             (Stage::Restore, Ok(Answer::RestoreDone)) => Some(Stage::Done),
@@ -231,7 +232,7 @@ impl TakeOver {
         }
     }
 
-    fn take_ranges(&mut self, ranges: &[LogRange]) {
+    fn take_ranges(&mut self, ranges: &[LogRange], witness: Option<Topic>) {
         for member in &mut self.members {
             let state = self.state_topic.partition(member.source.partition);
             for range in ranges
@@ -241,6 +242,8 @@ impl TakeOver {
                 if range.source == member.source {
                     member.beginning.first = range.first;
                     member.beginning.end = range.end;
+                    let is_witness = witness == Some(range.source.topic);
+                    member.beginning.has_state |= is_witness && range.end > 0;
                 } else if range.source == state {
                     // Claims that were aborted leave something behind too: its end tells nothing.
                     member.beginning.has_state |= range.first > 0;

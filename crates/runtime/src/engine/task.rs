@@ -6,6 +6,7 @@ use millrace_eventsourcing::{TaskRecord, Timestamp};
 
 use super::TaskState;
 use super::flight::FlightPart;
+use super::held::Held;
 use crate::clock::Now;
 use crate::log::Epoch;
 use crate::outbox::Outbox;
@@ -19,6 +20,8 @@ pub(super) struct Task<St> {
     pub(super) phase: Phase,
     pub(super) state: St,
     pub(super) staged: Staged,
+    /// Records behind one that is not done.
+    pub(super) held: Held,
     /// The task record that stands, as far as we know.
     pub(super) record: Option<TaskRecord>,
     /// The position that the last commit of ours stored.
@@ -75,6 +78,7 @@ impl<St: Default> Task<St> {
             phase: Phase::Restoring,
             state: St::default(),
             staged: Staged::default(),
+            held: Held::default(),
             record: None,
             committed: -1,
             is_revoking: false,
@@ -88,12 +92,27 @@ impl<St: Default> Task<St> {
     pub(super) fn takes(&self, offset: i64) -> bool {
         matches!(self.phase, Phase::Running)
             && !self.is_revoking
-            && offset >= self.staged.next_offset
+            && offset >= self.held.next_offset().unwrap_or(self.staged.next_offset)
+    }
+
+    /// Whether something was begun outside for the record that comes next.
+    fn is_underway(&self) -> bool {
+        self.held.later().is_some_and(|later| later.is_underway)
+    }
+
+    /// Whether the record that waits is to be offered again. A partition that goes to another owner
+    /// only waits for the end of what was begun.
+    pub(super) fn offers_again(&self, now: Duration) -> bool {
+        matches!(self.phase, Phase::Running)
+            && !self.held.is_empty()
+            && (!self.is_revoking || self.is_underway())
+            && self.held.later().is_none_or(|later| later.at <= now)
     }
 
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Running)
             && !self.is_revoking
+            && self.held.is_empty()
             && self.staged.next_offset == self.committed
     }
 
@@ -102,7 +121,8 @@ impl<St: Default> Task<St> {
             Phase::Restoring => false,
             Phase::Claiming => !self.is_revoking,
             Phase::Running => {
-                self.staged.next_offset > self.committed || (self.is_revoking && !self.is_released)
+                let hands_over = self.is_revoking && !self.is_released && !self.is_underway();
+                self.staged.next_offset > self.committed || hands_over
             }
             Phase::Failed(_) => self.staged.records > 0,
         }
@@ -110,7 +130,7 @@ impl<St: Default> Task<St> {
 
     /// Whether nothing is left to be written before a revocation is acknowledged.
     pub(super) fn may_be_released(&self) -> bool {
-        !self.has_something_to_commit()
+        !self.has_something_to_commit() && !self.is_underway()
     }
 
     /// Ends the batch in the making and starts the next.
@@ -135,7 +155,9 @@ impl<St: Default> Task<St> {
             records: staged.outbox,
             next_offset,
             before: self.record.clone(),
-            releases: self.is_revoking && matches!(self.phase, Phase::Running),
+            releases: self.is_revoking
+                && matches!(self.phase, Phase::Running)
+                && !self.is_underway(),
             appended: staged.appended,
         })
     }
@@ -148,7 +170,10 @@ impl<St: Default> Task<St> {
             }
             Phase::Restoring => (TaskState::Restoring, None),
             Phase::Claiming => (TaskState::Claiming, None),
-            Phase::Running => (TaskState::Running, None),
+            Phase::Running => match self.held.later().and_then(|later| later.reason.clone()) {
+                Some(reason) => (TaskState::Paused, Some(reason)),
+                None => (TaskState::Running, None),
+            },
         }
     }
 }

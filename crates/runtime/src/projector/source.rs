@@ -86,7 +86,7 @@ impl<P: Projection> Project for Typed<P> {
 }
 
 /// The aggregate's id and the event of a record of an events topic.
-pub(super) fn read_event<'r, E>(
+pub(crate) fn read_event<'r, E>(
     codec: &dyn Codec<EventEnvelope<E>>,
     record: &Record<'r>,
 ) -> Result<(&'r str, EventEnvelope<E>), ProjectError> {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use millrace_domain::bank::account::Account;
+use millrace_runtime::addresses::Addresses;
 use millrace_runtime::clock::SystemClock;
 use millrace_runtime::decide::CommandStep;
 use millrace_runtime::engine::{Engine, TaskState};
 use millrace_runtime::log::{Effect, Epoch, LogEvent};
 use millrace_runtime::stop::StopToken;
-use millrace_runtime::worker::{Ended, run};
+use millrace_runtime::worker::{Ended, Shell, run};
 use millrace_testkit::memory_log::Fate;
 
 use super::decide::desk::{WINDOW, codecs, deposit, open};
@@ -223,12 +224,16 @@ fn a_thread_works_until_it_is_stopped() {
             let clock = SystemClock::new();
             let now = millrace_runtime::clock::Clock::now(&clock);
             let engine = Engine::new(
-                CommandStep::new(codecs::<Account>(), 3, WINDOW),
+                CommandStep::new(codecs::<Account>(), Addresses::default(), 3, WINDOW),
                 config,
                 now,
             );
             let mut told = 0;
-            let ended = run(&mut log, engine, &clock, &stop, &mut |_| told += 1);
+            let shell = Shell {
+                clock: &clock,
+                stop: &stop,
+            };
+            let ended = run(&mut log, engine, shell, &mut |_, _| {}, &mut |_| told += 1);
             (ended, told)
         })
     };

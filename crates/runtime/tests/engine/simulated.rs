@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use millrace_domain::bank::account::Account;
+use millrace_runtime::addresses::Addresses;
 use millrace_runtime::decide::{AggregateTopics, Codecs, CommandStep};
 use millrace_runtime::engine::{EngineConfig, StartAt};
 use millrace_testkit::history::History;
@@ -65,7 +66,7 @@ fn simulate(seed: u64) -> (MemoryBroker, Vec<String>) {
             seed,
         },
     };
-    let make_step = || CommandStep::new(codecs(), PARTITIONS, WINDOW);
+    let make_step = || CommandStep::new(codecs(), Addresses::default(), PARTITIONS, WINDOW);
     let mut simulation = Simulation::new(broker.clone(), plan, seed, make_step);
     let mut clients = Clients::new(topics.commands);
     simulation.run(&mut |random, broker| clients.send(random, broker));

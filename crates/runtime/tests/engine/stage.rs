@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use millrace_domain::bank::account::{Account, AccountEvent};
 use millrace_eventsourcing::{EventEnvelope, StateRecord, TaskRecord, Timestamp};
+use millrace_runtime::addresses::Addresses;
 use millrace_runtime::clock::Now;
 use millrace_runtime::decide::{AggregateTopics, Codecs, CommandStep};
 use millrace_runtime::engine::{Engine, EngineConfig, StartAt, TaskState, TaskStatus};
@@ -148,7 +149,12 @@ impl Stage {
     pub(crate) fn join(&mut self) -> usize {
         let name = format!("worker-{}", self.workers.len());
         let log = self.broker.join(GROUP, &[self.topics.commands], &name);
-        let step = CommandStep::new(self.codecs.clone(), self.topics.partitions, WINDOW);
+        let step = CommandStep::new(
+            self.codecs.clone(),
+            Addresses::default(),
+            self.topics.partitions,
+            WINDOW,
+        );
         let engine = Engine::new(step, self.config.clone(), self.now());
         self.workers.push(Some(Worker::new(engine, log)));
         self.workers.len() - 1

@@ -9,6 +9,7 @@ use millrace_domain::bank::account::{Account, AccountCommand, AccountEvent};
 use millrace_eventsourcing::{
     Aggregate, Codec, CommandRecord, EventEnvelope, Snapshot, StateRecord, Timestamp,
 };
+use millrace_runtime::addresses::Address;
 use millrace_runtime::clock::Now;
 use millrace_runtime::decide::{Aggregates, Codecs, CommandStep};
 use millrace_runtime::log::{Header, Record};
@@ -200,7 +201,12 @@ impl<A: Aggregate> Desk<A> {
 
     pub(crate) fn of(window: usize, partitions: i32) -> Self {
         Self {
-            step: CommandStep::new(codecs(), partitions, window),
+            step: CommandStep::new(
+                codecs(),
+                [Address::of::<A>(partitions)].into_iter().collect(),
+                partitions,
+                window,
+            ),
             now: NOON,
             state: BTreeMap::new(),
             next_offset: BTreeMap::new(),
