@@ -8,6 +8,9 @@ use thiserror::Error;
 
 use crate::{AvroSchema, Registry, RegistryError, SchemaError, SchemaFiles, SchemaId};
 
+/// Under which the schema of task records stands in the folder `schemas`. There is no such topic.
+const TASK_TOPIC: &str = "millrace.task.state";
+
 /// The schemas of the topics that this program writes, all published versions of each.
 ///
 /// Also answers what the read-only endpoints of a schema registry are asked.
@@ -96,6 +99,17 @@ impl Catalogue {
             self.publish(&Self::subject(&topic), &versions)?;
         }
         Ok(())
+    }
+
+    /// Takes in the schema of the state topic of a policy or reactor, `<context>.<kind>.<name>`.
+    /// Such a topic holds nothing but task records, whose schema is one and the same for all.
+    ///
+    /// # Errors
+    /// See [`Self::publish`].
+    pub fn publish_tasks(&mut self, owner: &str) -> Result<(), CatalogueError> {
+        let published = SchemaFiles::published();
+        let subject = Self::subject(&format!("{owner}.state"));
+        self.publish(&subject, &published.versions(TASK_TOPIC))
     }
 
     /// Takes in versions of one subject, oldest first; the last one is the current one. A version

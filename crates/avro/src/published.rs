@@ -17,6 +17,9 @@ const FILES: &[(&str, &str)] = files![
     "bank/history/account.events.v1.avsc",
     "bank/history/account.state.v1.avsc",
     "bank/history/ids.json",
+    "millrace/task.state.avsc",
+    "millrace/history/task.state.v1.avsc",
+    "millrace/history/ids.json",
 ];
 
 impl SchemaFiles {
