@@ -1,4 +1,6 @@
-//! The context `bank`: accounts, and what is read about them.
+//! The context `bank`: accounts, transfers between them, what follows from deposits, and what is
+//! read about it all.
 
 pub mod account;
 pub mod accounts;
+pub mod transfer;

@@ -1,6 +1,7 @@
 //! Records as the first published schemas wrote them. They stay as they are, whatever changes.
 
 mod tasks;
+mod transfer;
 
 use std::fmt::Debug;
 

@@ -6,6 +6,7 @@
 mod command;
 mod email;
 mod event;
+mod id;
 mod password_hash;
 mod reference;
 mod rejection;
@@ -22,6 +23,7 @@ pub use event::{
     AccountClosed, AccountEvent, AccountOpened, EmailAddressChanged, MoneyDeposited, MoneyRefunded,
     MoneyWithdrawn, PasswordChanged,
 };
+pub use id::{ACCOUNT_ID_BYTES_MAX, AccountId, AccountIdError};
 pub use password_hash::PasswordHash;
 pub use reference::{REFERENCE_BYTES_MAX, Reference, ReferenceError};
 pub use rejection::AccountRejection;

@@ -15,6 +15,12 @@ pub const REFERENCE_BYTES_MAX: usize = 512;
 pub struct Reference(String);
 
 impl Reference {
+    /// `<kind>:<id>`, for what one of our own policies sends. An id is bounded and holds no control
+    /// characters, so this is always a reference.
+    pub(in crate::bank) fn of(kind: &str, id: &str) -> Self {
+        Self(format!("{kind}:{id}"))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -60,7 +66,10 @@ impl fmt::Display for Reference {
 
 #[cfg(test)]
 mod tests {
+    use millrace_eventsourcing::{Aggregate as _, Version, event_id};
+
     use super::*;
+    use crate::bank::account::{ACCOUNT_ID_BYTES_MAX, Account};
 
     fn reference(text: impl Into<String>) -> Result<Reference, ReferenceError> {
         Reference::try_from(text.into())
@@ -85,6 +94,18 @@ mod tests {
             reference("é".repeat(257)),
             Err(ReferenceError::TooLong(514))
         );
+    }
+
+    #[test]
+    fn the_longest_ids_make_references() {
+        let id = "x".repeat(ACCOUNT_ID_BYTES_MAX);
+        let event_id = event_id(Account::NAME, &id, Version::new(i64::MAX));
+        for made in [
+            Reference::of("transfer", &id),
+            Reference::of("bonus", &event_id),
+        ] {
+            assert_eq!(reference(made.to_string()), Ok(made));
+        }
     }
 
     #[test]
