@@ -4,3 +4,4 @@
 pub mod account;
 pub mod accounts;
 pub mod transfer;
+pub mod transfers;
