@@ -3,5 +3,7 @@
 
 pub mod account;
 pub mod accounts;
+pub mod bonus;
+pub mod thank_you;
 pub mod transfer;
 pub mod transfers;
