@@ -2,6 +2,9 @@
 
 use millrace_domain::bank::account::Account;
 use millrace_domain::bank::accounts::Accounts;
+use millrace_domain::bank::bonus::Bonus;
+use millrace_domain::bank::transfer::{Transfer, TransferPolicy};
+use millrace_domain::bank::transfers::Transfers;
 
 use crate::registry::{Context, Registry};
 
@@ -13,5 +16,13 @@ pub fn contexts() -> Registry {
 fn bank() -> Context {
     Context::new("bank")
         .aggregate::<Account>()
+        .aggregate::<Transfer>()
         .projection::<Accounts>()
+        .projection::<Transfers>()
+        .policy_from(|settings| Bonus {
+            account: settings.bonus.account.clone(),
+            divisor: settings.bonus.divisor,
+            cap: settings.bonus.cap,
+        })
+        .policy(TransferPolicy)
 }

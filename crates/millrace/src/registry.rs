@@ -1,26 +1,36 @@
-//! The contexts that a program serves: aggregates and projections behind object-safe entries.
+//! The contexts that a program serves: aggregates, projections, policies and reactors behind
+//! object-safe entries.
 
 mod aggregate;
 mod check;
 mod codecs;
 mod journal;
+mod policy;
 mod projection;
+mod reactor;
 mod reader;
+mod tasks;
 
+use std::fmt::Debug;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use millrace_avro::{Catalogue, CatalogueError};
-use millrace_eventsourcing::{Aggregate, Projection};
+use millrace_eventsourcing::{Aggregate, Policy, Projection, Reactor};
+use millrace_runtime::reactor::Outside;
 use millrace_runtime::store::ContextTables;
 
 pub(crate) use aggregate::AggregateEntry;
 pub use check::DuplicateError;
 pub(crate) use codecs::codecs;
 use journal::Journal;
+pub(crate) use policy::PolicyEntry;
 pub(crate) use projection::ProjectionEntry;
+pub(crate) use reactor::ReactorEntry;
 pub(crate) use reader::{Fold, Reader};
+pub(crate) use tasks::{TaskReader, task_codec};
 
-use crate::settings::Names;
+use crate::settings::{Names, Settings};
 
 /// Everything that a program serves.
 #[derive(Debug, Default)]
@@ -58,6 +68,23 @@ impl Registry {
         })
     }
 
+    /// All policies of all contexts.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Arc<dyn PolicyEntry>> {
+        self.contexts.iter().flat_map(|context| &context.policies)
+    }
+
+    /// All reactors of all contexts.
+    pub(crate) fn reactors(&self) -> impl Iterator<Item = &Arc<dyn ReactorEntry>> {
+        self.contexts.iter().flat_map(|context| &context.reactors)
+    }
+
+    /// Policies and reactors: each is a group, and the owner of a state topic with nothing but its
+    /// task records. With the aggregates whose events they follow.
+    pub(crate) fn task_owners(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let policies = self.policies().map(|it| (it.full_name(), it.aggregate()));
+        policies.chain(self.reactors().map(|it| (it.full_name(), it.aggregate())))
+    }
+
     /// The aggregate called `<context>.<aggregate>`.
     pub(crate) fn aggregate(&self, name: &str) -> Option<&Arc<dyn AggregateEntry>> {
         self.aggregates().find(|aggregate| aggregate.name() == name)
@@ -71,6 +98,9 @@ impl Registry {
         let mut catalogue = Catalogue::new();
         for aggregate in self.aggregates() {
             catalogue.publish_aggregate(aggregate.name(), &aggregate.schemas())?;
+        }
+        for (owner, _) in self.task_owners() {
+            catalogue.publish_tasks(owner)?;
         }
         Ok(catalogue)
     }
@@ -109,8 +139,19 @@ impl Registry {
                 .consumers
                 .insert(format!("projection.{}", projection.name()));
         }
+        for (owner, _) in self.task_owners() {
+            names.groups.insert(owner.to_owned());
+        }
+        let policies = self.policies().map(|it| format!("policy.{}", it.name()));
+        let reactors = self.reactors().map(|it| format!("reactor.{}", it.name()));
+        names.consumers.extend(policies.chain(reactors));
         names
     }
+}
+
+/// The last part of `<context>.<kind>.<name>`.
+fn local_name(full_name: &'static str) -> &'static str {
+    full_name.rsplit('.').next().unwrap_or(full_name)
 }
 
 /// The consumer group of a projection. Persisted.
@@ -124,6 +165,8 @@ pub struct Context {
     name: &'static str,
     aggregates: Vec<Arc<dyn AggregateEntry>>,
     projections: Vec<Arc<dyn ProjectionEntry>>,
+    policies: Vec<Arc<dyn PolicyEntry>>,
+    reactors: Vec<Arc<dyn ReactorEntry>>,
 }
 
 impl Context {
@@ -133,6 +176,8 @@ impl Context {
             name,
             aggregates: Vec::new(),
             projections: Vec::new(),
+            policies: Vec::new(),
+            reactors: Vec::new(),
         }
     }
 
@@ -147,6 +192,50 @@ impl Context {
     #[must_use]
     pub fn projection<P: Projection>(mut self) -> Self {
         self.projections.push(projection::entry::<P>());
+        self
+    }
+
+    /// Reacts with one more policy.
+    #[must_use]
+    pub fn policy<P: Policy + Clone + Debug>(self, policy: P) -> Self {
+        self.policy_from(move |_| policy.clone())
+    }
+
+    /// Reacts with a policy that is made from the settings.
+    #[must_use]
+    pub(crate) fn policy_from<P: Policy + Debug>(
+        mut self,
+        make: impl Fn(&Settings) -> P + Send + Sync + 'static,
+    ) -> Self {
+        let policy = PhantomData;
+        self.policies.push(Arc::new(policy::Entry { make, policy }));
+        self
+    }
+
+    /// Acts with one more reactor, whose actions `outside` carries out.
+    #[must_use]
+    pub fn reactor<R, O>(self, reactor: R, outside: O) -> Self
+    where
+        R: Reactor + Clone,
+        O: Outside<R::Action> + Clone,
+    {
+        self.reactor_from(reactor, move |_| Ok(outside.clone()))
+    }
+
+    fn reactor_from<R, O>(
+        mut self,
+        reactor: R,
+        outside: impl Fn(&Settings) -> Result<O, String> + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Reactor + Clone,
+        O: Outside<R::Action>,
+    {
+        self.reactors.push(Arc::new(reactor::Entry {
+            reactor,
+            outside,
+            port: PhantomData,
+        }));
         self
     }
 
@@ -169,5 +258,15 @@ impl Context {
     /// Its projections.
     pub(crate) fn projections(&self) -> &[Arc<dyn ProjectionEntry>] {
         &self.projections
+    }
+
+    /// Its policies.
+    pub(crate) fn policies(&self) -> &[Arc<dyn PolicyEntry>] {
+        &self.policies
+    }
+
+    /// Its reactors.
+    pub(crate) fn reactors(&self) -> &[Arc<dyn ReactorEntry>] {
+        &self.reactors
     }
 }

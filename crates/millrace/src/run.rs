@@ -1,8 +1,11 @@
 //! A running process: its workers, each under supervision, and what it serves about itself.
 
 mod commands;
+mod engine;
 mod membership;
+mod policies;
 mod projections;
+mod reactors;
 pub(crate) mod rebuild;
 mod registering;
 mod signals;
@@ -19,13 +22,15 @@ use tokio::runtime::Runtime;
 use tracing::{error, info, warn};
 
 pub(crate) use commands::work_on_commands;
+pub(crate) use policies::work_on_policy;
 use projections::work_on_projection;
+pub(crate) use reactors::work_on_reactor;
 pub(crate) use supervise::End;
 use supervise::{Crew, Finished};
 pub(crate) use wiring::{Seat, Wiring};
 
 use crate::http::{self, Served};
-use crate::registry::{Registry, group_of_projection};
+use crate::registry::{Context, Registry, group_of_projection};
 use crate::settings::Settings;
 use crate::telemetry;
 
@@ -119,25 +124,57 @@ fn hire(registry: &Registry, wiring: &Arc<Wiring>, plan: &Plan) -> anyhow::Resul
             continue;
         }
         for number in 0..wiring.settings.workers {
-            if plan.roles.contains(&Role::Commands) {
-                for aggregate in context.aggregates() {
-                    let aggregate = Arc::clone(aggregate);
-                    let group = format!("{}.commands", aggregate.name());
-                    crew.hire(&group, number, move |seat| aggregate.work(seat))?;
-                }
-            }
-            if plan.roles.contains(&Role::Projections) {
-                for projection in context.projections() {
-                    let (context, projection) = (context.name(), Arc::clone(projection));
-                    let group = group_of_projection(context, projection.name());
-                    crew.hire(&group, number, move |seat| {
-                        work_on_projection(seat, context, projection.as_ref())
-                    })?;
-                }
+            for role in &plan.roles {
+                hire_for(&mut crew, (*role, number), context)?;
             }
         }
     }
     Ok(crew)
+}
+
+/// Starts the workers of one role in one context, each with this number.
+fn hire_for(
+    crew: &mut Crew,
+    (role, number): (Role, usize),
+    context: &Context,
+) -> anyhow::Result<()> {
+    match role {
+        Role::Commands => {
+            for aggregate in context.aggregates() {
+                let aggregate = Arc::clone(aggregate);
+                let group = format!("{}.commands", aggregate.name());
+                crew.hire(&group, number, move |seat| aggregate.work(seat))?;
+            }
+        }
+        Role::Projections => {
+            for projection in context.projections() {
+                let (context, projection) = (context.name(), Arc::clone(projection));
+                let group = group_of_projection(context, projection.name());
+                crew.hire(&group, number, move |seat| {
+                    work_on_projection(seat, context, projection.as_ref())
+                })?;
+            }
+        }
+        Role::Policies => {
+            for policy in context.policies() {
+                let policy = Arc::clone(policy);
+                crew.hire(policy.full_name(), number, move |seat| policy.work(seat))?;
+            }
+        }
+        Role::Reactors => {
+            for reactor in context.reactors() {
+                let reactor = Arc::clone(reactor);
+                let name = reactor.full_name();
+                match reactor.off(&crew.wiring().settings) {
+                    Some(reason) => info!(reactor = name, reason, "does not consume"),
+                    None => crew.hire(name, number, move |seat| reactor.work(seat))?,
+                }
+            }
+        }
+        // Not served yet.
+        Role::Api => {}
+    }
+    Ok(())
 }
 
 /// Waits for all workers to end; a fatal one ends them all.

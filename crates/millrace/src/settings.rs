@@ -204,9 +204,19 @@ impl Settings {
         self.given.contains_key(key)
     }
 
+    /// Where a group begins that has no position yet; `group` is `<context>.projection.<name>` and
+    /// the like.
+    pub(crate) fn start_of(&self, group: &str) -> Start {
+        self.start(
+            group
+                .split_once('.')
+                .map_or(group, |(_, consumer)| consumer),
+        )
+    }
+
     /// Where a consumer begins that has no position yet; `consumer` is `projection.<name>` and the
     /// like.
-    pub(crate) fn start(&self, consumer: &str) -> Start {
+    fn start(&self, consumer: &str) -> Start {
         let default = default_start(consumer);
         self.starts.get(consumer).copied().unwrap_or(default)
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::App;
-use crate::registry::Reader;
+use crate::registry::{Reader, TaskReader};
 use crate::time::time_text;
 
 /// Readers of all topics of all aggregates.
@@ -22,13 +22,18 @@ impl Decoder {
     /// For everything that is registered.
     pub(super) fn open(app: &App) -> anyhow::Result<Self> {
         let catalogue = app.catalogue()?;
-        let mut readers = BTreeMap::new();
+        let mut readers = BTreeMap::<_, Box<dyn Reader>>::new();
         for aggregate in app.registry.aggregates() {
             let name = aggregate.name();
             let reader = aggregate
                 .reader(&catalogue)
                 .with_context(|| format!("cannot read records of `{name}`"))?;
             readers.insert(name, reader);
+        }
+        for (owner, _) in app.registry.task_owners() {
+            let reader = TaskReader::open(&catalogue, owner)
+                .with_context(|| format!("cannot read records of `{owner}`"))?;
+            readers.insert(owner, Box::new(reader));
         }
         Ok(Self(readers))
     }

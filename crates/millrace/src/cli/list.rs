@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use millrace_eventsourcing::Table;
 
 use super::{App, Exit};
-use crate::registry::{AggregateEntry, Context, ProjectionEntry, group_of_projection};
+use crate::registry::{
+    AggregateEntry, Context, PolicyEntry, ProjectionEntry, ReactorEntry, group_of_projection,
+};
 use crate::settings::Start;
 
 pub(super) fn run(app: &App) -> anyhow::Result<Exit> {
@@ -17,6 +19,12 @@ pub(super) fn run(app: &App) -> anyhow::Result<Exit> {
         }
         for projection in context.projections() {
             show_projection(&mut out, app, context, projection.as_ref())?;
+        }
+        for policy in context.policies() {
+            show_policy(&mut out, app, policy.as_ref())?;
+        }
+        for reactor in context.reactors() {
+            show_reactor(&mut out, app, reactor.as_ref())?;
         }
     }
     Ok(Exit::Done)
@@ -39,20 +47,45 @@ fn show_projection(
     projection: &dyn ProjectionEntry,
 ) -> io::Result<()> {
     let name = projection.name();
-    let start = match app.settings.start(&format!("projection.{name}")) {
-        Start::Beginning => "beginning",
-        Start::End => "end",
-    };
+    let group = group_of_projection(context.name(), name);
+    let start = start_word(app, &group);
     let table = |table: &&Table| format!("{}.{}", context.name(), table.name);
     let tables: Vec<_> = projection.tables().iter().map(table).collect();
     writeln!(out, "  projection {}.{name}", context.name())?;
     writeln!(out, "    follows   {}", projection.aggregates().join(", "))?;
     writeln!(out, "    tables    {}", tables.join(", "))?;
     writeln!(out, "    revision  {}", projection.revision())?;
-    writeln!(
-        out,
-        "    group     {}",
-        group_of_projection(context.name(), name)
-    )?;
+    writeln!(out, "    group     {group}")?;
     writeln!(out, "    start     {start}")
+}
+
+fn show_policy(out: &mut impl Write, app: &App, policy: &dyn PolicyEntry) -> io::Result<()> {
+    let group = policy.full_name();
+    writeln!(out, "  policy {group}")?;
+    writeln!(out, "    follows   {}", policy.aggregate())?;
+    writeln!(out, "    sends to  {}", policy.targets().join(", "))?;
+    writeln!(out, "    is        {}", policy.describe(&app.settings))?;
+    writeln!(out, "    group     {group}")?;
+    writeln!(out, "    start     {}", start_word(app, group))
+}
+
+fn show_reactor(out: &mut impl Write, app: &App, reactor: &dyn ReactorEntry) -> io::Result<()> {
+    let group = reactor.full_name();
+    let state = match reactor.off(&app.settings) {
+        None => "on".to_owned(),
+        Some(reason) => format!("off: {reason}"),
+    };
+    writeln!(out, "  reactor {group}")?;
+    writeln!(out, "    follows   {}", reactor.aggregate())?;
+    writeln!(out, "    needs     {}", reactor.dependency())?;
+    writeln!(out, "    consumes  {state}")?;
+    writeln!(out, "    group     {group}")?;
+    writeln!(out, "    start     {}", start_word(app, group))
+}
+
+fn start_word(app: &App, group: &str) -> &'static str {
+    match app.settings.start_of(group) {
+        Start::Beginning => "beginning",
+        Start::End => "end",
+    }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::bail;
 use millrace_runtime::access::{Created, LogAccess};
-use millrace_runtime::topic_spec::{Layout, TopicSpec, aggregate_topics, compare};
+use millrace_runtime::topic_spec::{Layout, TopicKind, TopicSpec, aggregate_topics, compare};
 
 use super::{App, Exit};
 
@@ -46,10 +46,12 @@ fn specs(app: &App) -> Vec<TopicSpec> {
         partitions: app.settings.partitions,
         replication_factor: app.settings.replication_factor,
     };
-    app.registry
-        .aggregates()
-        .flat_map(|aggregate| aggregate_topics(aggregate.name(), layout))
-        .collect()
+    let aggregates = app.registry.aggregates();
+    let topics = aggregates.flat_map(|aggregate| aggregate_topics(aggregate.name(), layout));
+    // As many partitions as what they read has.
+    let owners = app.registry.task_owners();
+    let states = owners.map(|(owner, _)| TopicSpec::of(owner, TopicKind::State, layout));
+    topics.chain(states).collect()
 }
 
 fn check(log: &dyn LogAccess, specs: &[TopicSpec], out: &mut impl Write) -> anyhow::Result<Exit> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use millrace_avro::CatalogueError;
 use millrace_eventsourcing::{Aggregate, Schemas, variant_names};
+use millrace_runtime::addresses::Address;
 use millrace_runtime::projector::{EventJournal, OutcomeJournal, Source};
 use millrace_runtime::topic_spec::TopicKind;
 
@@ -28,6 +29,8 @@ pub(crate) trait AggregateEntry: Debug + Send + Sync {
     fn schemas(&self) -> Schemas;
     /// The form in which its ids are record keys.
     fn normalise_id<'a>(&self, id: &'a str) -> Cow<'a, str>;
+    /// Where commands for it go, when their topic has so many partitions.
+    fn address(&self, partitions: i32) -> Address;
     /// Reads its records for people.
     ///
     /// # Errors
@@ -67,6 +70,10 @@ impl<A: Aggregate> AggregateEntry for Entry<A> {
 
     fn normalise_id<'a>(&self, id: &'a str) -> Cow<'a, str> {
         A::normalise_id(id)
+    }
+
+    fn address(&self, partitions: i32) -> Address {
+        Address::of::<A>(partitions)
     }
 
     fn reader(&self, schemas: &KnownSchemas) -> Result<Box<dyn Reader>, CatalogueError> {

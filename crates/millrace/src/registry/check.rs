@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use millrace_eventsourcing::Answered;
 use thiserror::Error;
 
 use super::{Context, Registry};
@@ -32,6 +33,31 @@ pub enum DuplicateError {
     /// Two projections of one context write to it.
     #[error("table `{0}` is written by two projections")]
     Table(String),
+    /// Two policies or two reactors have it.
+    #[error("`{0}` is registered twice")]
+    Task(String),
+    /// A policy or a reactor is registered in a context whose name its own does not begin with, or
+    /// under a name of another form.
+    #[error("`{name}` is not of the form `{context}.{kind}.<name>`")]
+    MisplacedTask {
+        /// Its name.
+        name: String,
+        /// Where it was registered.
+        context: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A policy or a reactor names an aggregate that is not registered.
+    #[error("`{name}` names `{aggregate}`, which is not registered")]
+    UnknownPartner {
+        /// The policy or the reactor.
+        name: String,
+        /// Whom it follows or sends to.
+        aggregate: String,
+    },
+    /// An aggregate has a command with the name of the answer to a command.
+    #[error("aggregate `{0}` has a command `Answered`: answers come through `on_answer`")]
+    OwnAnswer(String),
     /// A projection follows an aggregate that is not registered.
     #[error("projection `{projection}` follows `{aggregate}`, which is not registered")]
     UnknownAggregate {
@@ -41,9 +67,6 @@ pub enum DuplicateError {
         aggregate: String,
     },
 }
-
-/// The answer to a command is a command itself, which every aggregate that asks may take.
-const ANSWER: &str = "Answered";
 
 impl Registry {
     /// Refuses names that have two owners.
@@ -58,6 +81,42 @@ impl Registry {
             }
             check_aggregates(context)?;
             self.check_projections(context)?;
+            self.check_tasks(context)?;
+        }
+        Ok(())
+    }
+
+    fn check_tasks(&self, context: &Context) -> Result<(), DuplicateError> {
+        let mut names = BTreeSet::new();
+        let policies = context.policies().iter().map(|policy| {
+            let partners = policy.targets().iter().copied();
+            let partners = partners.chain([policy.aggregate()]).collect::<Vec<_>>();
+            (policy.full_name(), "policy", partners)
+        });
+        let reactors = context
+            .reactors()
+            .iter()
+            .map(|reactor| (reactor.full_name(), "reactor", vec![reactor.aggregate()]));
+        for (name, kind, partners) in policies.chain(reactors) {
+            if !names.insert(name) {
+                return Err(DuplicateError::Task(name.to_owned()));
+            }
+            let local = name.strip_prefix(&format!("{}.{kind}.", context.name()));
+            if local.is_none_or(|local| local.is_empty() || local.contains('.')) {
+                return Err(DuplicateError::MisplacedTask {
+                    name: name.to_owned(),
+                    context: context.name().to_owned(),
+                    kind,
+                });
+            }
+            for aggregate in partners {
+                if self.aggregate(aggregate).is_none() {
+                    return Err(DuplicateError::UnknownPartner {
+                        name: name.to_owned(),
+                        aggregate: aggregate.to_owned(),
+                    });
+                }
+            }
         }
         Ok(())
     }
@@ -106,7 +165,10 @@ fn check_aggregates(context: &Context) -> Result<(), DuplicateError> {
             return Err(DuplicateError::Aggregate(name.to_owned()));
         }
         for command_type in aggregate.command_types() {
-            if *command_type != ANSWER && !command_types.insert(*command_type) {
+            if *command_type == Answered::TYPE {
+                return Err(DuplicateError::OwnAnswer(name.to_owned()));
+            }
+            if !command_types.insert(*command_type) {
                 return Err(DuplicateError::CommandType((*command_type).to_owned()));
             }
         }
@@ -118,6 +180,7 @@ fn check_aggregates(context: &Context) -> Result<(), DuplicateError> {
 mod tests {
     use millrace_domain::bank::account::Account;
     use millrace_domain::bank::accounts::Accounts;
+    use millrace_domain::bank::transfer::{Transfer, TransferPolicy};
 
     use super::*;
 
@@ -150,6 +213,19 @@ mod tests {
             check([twice]),
             "projection `bank.accounts` is registered twice"
         );
+    }
+
+    #[test]
+    fn a_policy_and_its_partners_are_registered_once_and_in_their_context() {
+        let policy = || bank().policy(TransferPolicy);
+        assert!(check([policy()]).contains("names `bank.transfer`, which is not registered"));
+        let twice = bank()
+            .aggregate::<Transfer>()
+            .policy(TransferPolicy)
+            .policy(TransferPolicy);
+        assert_eq!(check([twice]), "`bank.policy.transfer` is registered twice");
+        let shop = Context::new("shop").policy(TransferPolicy);
+        assert!(check([bank().aggregate::<Transfer>(), shop]).contains("shop.policy.<name>"));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use millrace_kafka::Role;
-use millrace_runtime::engine::StartAt;
 use millrace_runtime::projector::{self, Projector, ProjectorConfig, Shell, Source};
 use millrace_runtime::store::ContextTables;
 use millrace_runtime::topic::Topic;
@@ -14,7 +13,6 @@ use super::supervise::pause;
 use super::topics::{self, LOOK_INTERVAL};
 use super::{End, Seat, membership, registering};
 use crate::registry::{ProjectionEntry, group_of_projection};
-use crate::settings::Start;
 
 /// How long one look at the tables may take.
 const VERIFY_MAX: Duration = Duration::from_secs(10);
@@ -77,10 +75,7 @@ fn config(
         projection: projection.name(),
         revision: projection.revision(),
         sources,
-        start: match settings.start(&format!("projection.{}", projection.name())) {
-            Start::Beginning => StartAt::Beginning,
-            Start::End => StartAt::End,
-        },
+        start: settings.start_of(&group).into(),
         accept_gap: settings.accept_gap.contains(&group),
         durable_after: settings.scylla.durable_after,
         drain_max: seat.wiring.drain_max(),

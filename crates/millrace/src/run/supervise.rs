@@ -96,6 +96,10 @@ impl Crew {
             .with_context(|| format!("cannot start a thread for `{group}`"))
     }
 
+    pub(super) fn wiring(&self) -> &Wiring {
+        &self.wiring
+    }
+
     pub(super) fn is_at_work(&self) -> bool {
         !self.at_work.is_empty()
     }

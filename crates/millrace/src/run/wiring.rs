@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tracing::info;
 
 use crate::board::Board;
-use crate::registry::Registry;
+use crate::registry::{AggregateEntry, Registry};
 use crate::schemas::Registration;
 use crate::settings::Settings;
 
@@ -20,6 +20,8 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(crate) struct Wiring {
     pub(crate) settings: Settings,
+    /// All aggregates that the program knows: those that answers and follow-ups may be for.
+    pub(crate) aggregates: Vec<Arc<dyn AggregateEntry>>,
     pub(crate) schemas: Arc<Registration>,
     pub(crate) kafka: Config,
     pub(crate) access: KafkaAccess,
@@ -44,6 +46,7 @@ impl Wiring {
             kafka: settings.kafka.config(),
             access: settings.kafka.access(),
             store: settings.scylla.store(Arc::<SystemClock>::clone(&clock))?,
+            aggregates: registry.aggregates().map(Arc::clone).collect(),
             settings,
             clock,
             stop: StopToken::default(),

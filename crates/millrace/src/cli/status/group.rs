@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::task::{self, TaskRecord};
 use crate::cli::{App, block_on};
-use crate::registry::{AggregateEntry, ProjectionEntry, group_of_projection};
+use crate::registry::{AggregateEntry, ProjectionEntry, Reader, TaskReader, group_of_projection};
 use crate::schemas::KnownSchemas;
 
 /// A store that is away must not keep the rest from being shown.
@@ -65,6 +65,15 @@ pub(super) fn all(app: &App) -> anyhow::Result<Vec<GroupStatus>> {
     for aggregate in app.registry.aggregates() {
         groups.push(of_aggregate(&log, &schemas, aggregate.as_ref())?);
     }
+    for (owner, aggregate) in app.registry.task_owners() {
+        let topic = |owner: &str, kind: TopicKind| Topic::of(owner, kind.word());
+        let (input, state) = (
+            topic(aggregate, TopicKind::Events),
+            topic(owner, TopicKind::State),
+        );
+        let reader = TaskReader::open(&schemas, owner)?;
+        groups.push(of_task(&log, owner, (input, state), &reader)?);
+    }
     for (context, projection) in app.registry.projections() {
         groups.push(of_projection(
             app,
@@ -84,9 +93,20 @@ fn of_aggregate(
 ) -> anyhow::Result<GroupStatus> {
     let topic = |kind: TopicKind| Topic::of(aggregate.name(), kind.word());
     let (input, state) = (topic(TopicKind::Commands), topic(TopicKind::State));
-    let mut status = of_topics(log, &format!("{}.commands", aggregate.name()), &[input])?;
+    let group = format!("{}.commands", aggregate.name());
     let reader = aggregate.reader(schemas)?;
-    match task::records(log, reader.as_ref(), input, state) {
+    of_task(log, &group, (input, state), reader.as_ref())
+}
+
+/// A group whose progress stands in task records.
+fn of_task(
+    log: &dyn LogAccess,
+    group: &str,
+    (input, state): (Topic, Topic),
+    reader: &dyn Reader,
+) -> anyhow::Result<GroupStatus> {
+    let mut status = of_topics(log, group, &[input])?;
+    match task::records(log, reader, input, state) {
         Ok(mut tasks) => {
             for place in &mut status.partitions {
                 place.task = tasks.remove(&place.partition);
