@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use millrace_eventsourcing::{Aggregate, Context, Decision, Rejection, Timestamp, Version};
+use millrace_eventsourcing::{
+    Aggregate, Answered, Context, Decision, Rejection, Timestamp, Version,
+};
 use serde_json::Value;
 
 /// The history of one aggregate, from which the next command is decided.
@@ -15,12 +17,19 @@ pub struct Given<A: Aggregate> {
     state: Option<A>,
 }
 
-/// A command and what the rules said to it.
+/// A command, or the answer to one, and what the rules said to it.
 #[derive(Debug)]
 pub struct When<A: Aggregate> {
     given: Given<A>,
-    command: A::Command,
-    answer: Result<Decision<A::Event>, A::Rejection>,
+    taken: Taken<A>,
+    /// Nothing when an answer came that is not awaited.
+    answer: Option<Result<Decision<A::Event>, A::Rejection>>,
+}
+
+#[derive(Debug)]
+enum Taken<A: Aggregate> {
+    Command(A::Command),
+    Answered(Answered),
 }
 
 /// An aggregate to which this has happened, in this order; nothing for one that does not exist.
@@ -72,17 +81,21 @@ impl<A: Aggregate> Given<A> {
     /// Lets the rules decide a command.
     #[must_use = "says nothing until `then` or `then_rejected` looks at it"]
     pub fn when(self, command: A::Command) -> When<A> {
-        let context = Context {
-            aggregate: A::NAME,
-            id: &self.id,
-            version: version_of(&self.history),
-            command_id: &self.command_id,
-            now: self.now,
-        };
-        let answer = A::decide(self.state.as_ref(), &command, &context);
+        let answer = A::decide(self.state.as_ref(), &command, &self.context());
         When {
             given: self,
-            command,
+            taken: Taken::Command(command),
+            answer: Some(answer),
+        }
+    }
+
+    /// Lets the rules take the answer to a command that was sent in the aggregate's name.
+    #[must_use = "says nothing until `then`, `then_rejected` or `then_not_awaited` looks at it"]
+    pub fn when_answered(self, answered: Answered) -> When<A> {
+        let answer = A::on_answer(self.state.as_ref(), &answered, &self.context());
+        When {
+            given: self,
+            taken: Taken::Answered(answered),
             answer,
         }
     }
@@ -108,6 +121,16 @@ impl<A: Aggregate> Given<A> {
             self.state
         );
         self
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            aggregate: A::NAME,
+            id: &self.id,
+            version: version_of(&self.history),
+            command_id: &self.command_id,
+            now: self.now,
+        }
     }
 
     fn take_in(&mut self, events: impl IntoIterator<Item = A::Event>) {
@@ -187,16 +210,20 @@ impl<A: Aggregate> When<A> {
     #[track_caller]
     pub fn then_rejected(self, code: &str) -> Given<A> {
         match &self.answer {
-            Ok(decision) => panic!(
+            Some(Ok(decision)) => panic!(
                 "accepted\n{}expected: rejected with `{code}`\n     got: {:#?}",
                 self.story(),
                 decision.events
             ),
-            Err(rejection) => assert!(
+            Some(Err(rejection)) => assert!(
                 rejection.code() == code,
                 "another code\n{}expected: `{code}`\n     got: `{}`: {rejection}",
                 self.story(),
                 rejection.code()
+            ),
+            None => panic!(
+                "not awaited\n{}expected: rejected with `{code}`",
+                self.story()
             ),
         }
         self.given
@@ -205,31 +232,52 @@ impl<A: Aggregate> When<A> {
     /// The sentence with which it is refused.
     ///
     /// # Panics
-    /// When it is accepted.
+    /// When it is not refused.
     #[must_use]
     #[track_caller]
     pub fn rejection(self) -> A::Rejection {
         let story = self.story();
         match self.answer {
-            Ok(decision) => panic!("accepted\n{story}     got: {:#?}", decision.events),
-            Err(rejection) => rejection,
+            Some(Ok(decision)) => panic!("accepted\n{story}     got: {:#?}", decision.events),
+            Some(Err(rejection)) => rejection,
+            None => panic!("not awaited\n{story}"),
         }
+    }
+
+    /// It is the answer to a command that the aggregate does not wait for; nothing changes.
+    ///
+    /// # Panics
+    /// When it is awaited.
+    #[track_caller]
+    pub fn then_not_awaited(self) -> Given<A> {
+        assert!(
+            self.answer.is_none(),
+            "awaited\n{}     got: {:#?}",
+            self.story(),
+            self.answer
+        );
+        self.given
     }
 
     #[track_caller]
     fn accepted(&self, expected: &str) -> &Decision<A::Event> {
         match &self.answer {
-            Ok(decision) => decision,
-            Err(rejection) => panic!(
+            Some(Ok(decision)) => decision,
+            Some(Err(rejection)) => panic!(
                 "rejected\n{}expected: {expected}\n     got: `{}`: {rejection}",
                 self.story(),
                 rejection.code()
             ),
+            None => panic!("not awaited\n{}expected: {expected}", self.story()),
         }
     }
 
     fn story(&self) -> String {
-        format!("{}    when: {:?}\n", self.given.story(), self.command)
+        let given = self.given.story();
+        match &self.taken {
+            Taken::Command(command) => format!("{given}    when: {command:?}\n"),
+            Taken::Answered(answered) => format!("{given}    when: {answered:?}\n"),
+        }
     }
 }
 
@@ -237,7 +285,7 @@ impl<A: Aggregate> When<A> {
 mod tests {
     use std::fmt;
 
-    use millrace_eventsourcing::Schemas;
+    use millrace_eventsourcing::{Schemas, Status};
     use serde::{Deserialize, Serialize};
 
     use super::*;
@@ -291,6 +339,14 @@ mod tests {
             };
             Ok(Decision::from(event).with_result(Value::from(context.command_id)))
         }
+        fn on_answer(
+            state: Option<&Self>,
+            answer: &Answered,
+            _: &Context<'_>,
+        ) -> Option<Result<Decision<DoorEvent>, AlreadySo>> {
+            let opened = DoorEvent::Opened.into();
+            (answer.command_id == "unlock").then(|| state.map_or(Ok(opened), |_| Err(AlreadySo)))
+        }
         fn evolve(_: Option<Self>, event: &DoorEvent) -> Option<Self> {
             Some(Self {
                 is_open: *event == DoorEvent::Opened,
@@ -311,6 +367,43 @@ mod tests {
             .then_result(Value::from("c-9"))
             .then([DoorEvent::Closed])
             .then_state(Door { is_open: false });
+    }
+
+    fn answered(command_id: &str) -> Answered {
+        Answered {
+            command_id: command_id.to_owned(),
+            kind: "Unlock".to_owned(),
+            status: Status::Accepted,
+            code: None,
+            message: None,
+            version: 1,
+            result: None,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_taken_only_where_it_is_awaited() {
+        given::<Door>([])
+            .when_answered(answered("paint"))
+            .then_not_awaited()
+            .when_answered(answered("unlock"))
+            .then([DoorEvent::Opened])
+            .when_answered(answered("unlock"))
+            .then_rejected("already_so");
+    }
+
+    #[test]
+    #[should_panic(expected = "awaited\n   given: house.door of `a-1`\n    when: Answered")]
+    fn an_awaited_answer_where_none_is_expected_fails() {
+        given::<Door>([])
+            .when_answered(answered("unlock"))
+            .then_not_awaited();
+    }
+
+    #[test]
+    #[should_panic(expected = "not awaited\n")]
+    fn an_answer_that_is_not_awaited_leads_to_nothing() {
+        given::<Door>([]).when_answered(answered("paint")).then([]);
     }
 
     #[test]
