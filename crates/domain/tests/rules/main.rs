@@ -1,4 +1,11 @@
-//! The rules of every aggregate, told as stories, and the form of its commands.
+//! The rules of every aggregate and what follows from its events, told as stories, and the form of
+//! its commands.
 
 #[cfg(test)]
 mod account;
+#[cfg(test)]
+mod bonus;
+#[cfg(test)]
+mod thank_you;
+#[cfg(test)]
+mod transfer;
