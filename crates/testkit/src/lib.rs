@@ -1,4 +1,4 @@
-//! Given/when/then, in-memory log and tables with faults, history checks.
+//! Given/when/then, whole conversations, in-memory log and tables with faults, history checks.
 
 mod given;
 pub mod history;
@@ -7,6 +7,8 @@ pub mod memory_log;
 mod memory_store;
 pub mod simulation;
 pub mod store_contract;
+pub mod world;
 
 pub use given::{Given, When, given};
 pub use memory_store::{MemoryStore, Snapshot, Unacknowledged};
+pub use world::{Order, World};
