@@ -1,10 +1,12 @@
 //! The rules of every aggregate and what follows from its events, told as stories, and the form of
-//! its commands.
+//! its commands; then whole conversations.
 
 #[cfg(test)]
 mod account;
 #[cfg(test)]
 mod bonus;
+#[cfg(test)]
+mod conversations;
 #[cfg(test)]
 mod thank_you;
 #[cfg(test)]
