@@ -15,10 +15,12 @@ mod e2e {
     mod cli;
     mod lifecycle;
     mod metrics;
+    mod policies;
     mod process;
     mod scale;
     mod servers;
     mod tour;
+    mod transfers;
     mod wait;
     mod world;
 }

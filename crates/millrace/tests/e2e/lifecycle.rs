@@ -172,7 +172,12 @@ fn a_group_ahead_of_the_task_record_stops_the_task(world: &World) {
 }
 
 /// What Kafka's own tool does with `--reset-offsets`.
-fn try_reset(world: &World, group: &str, topic: &str, next_offset: i64) -> Result<(), String> {
+pub(crate) fn try_reset(
+    world: &World,
+    group: &str,
+    topic: &str,
+    next_offset: i64,
+) -> Result<(), String> {
     let access = KafkaAccess::new(millrace_kafka::Config::new(&world.servers.kafka));
     let topic = Topic::intern(topic.to_owned());
     let offsets: Vec<_> = (0..12)

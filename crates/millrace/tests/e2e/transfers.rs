@@ -1,0 +1,339 @@
+//! Scenario S11, and many transfers at once: money is neither created nor lost, and every
+//! conversation is whole, as the topics alone tell it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::policies::{READY, open};
+use super::servers::Servers;
+use super::wait::{EVENTUALLY, until, until_equal};
+use super::world::{World, shared, unique};
+
+fn transfer(id: &str, from: &str, to: &str, amount: i64) -> Value {
+    json!({
+        "type": "TransferMoney",
+        "data": {"from_account": from, "to_account": to, "amount": amount},
+        "command_id": format!("{id}-c"),
+        "correlation_id": format!("{id}-k"),
+    })
+}
+
+/// The row of a transfer once it has this status.
+fn row(world: &World, id: &str, status: &str) -> Value {
+    let query = format!("SELECT JSON * FROM bank.transfers WHERE id = '{id}'");
+    until(
+        &format!("transfer {id} {status}"),
+        EVENTUALLY,
+        || match world.cql(&query).pop() {
+            Some(row) if row["status"] == status => Ok(row),
+            other => Err(other),
+        },
+    )
+}
+
+fn balance_is(world: &World, account: &str, expected: i64) {
+    until_equal(account, EVENTUALLY, &Some(expected), || {
+        world.balance(account)
+    });
+}
+
+fn close(world: &World, account: &str) {
+    let close = json!({"type": "CloseAccount", "command_id": unique("close")});
+    assert_eq!(world.ask(account, close)["status"], "accepted");
+}
+
+#[test]
+fn s11_a_transfer_moves_money_and_its_chain_is_whole() {
+    let world = shared();
+    let (from, to, id) = (unique("from"), unique("to"), unique("t"));
+    open(&world, &from, 1000);
+    open(&world, &to, 500);
+    world.send(
+        "bank.transfer.commands",
+        &[(&id, transfer(&id, &from, &to, 100))],
+    );
+    let row = row(&world, &id, "completed");
+    assert_eq!((&row["amount"], &row["version"]), (&json!(100), &json!(3)));
+    assert_eq!(row["reason"], Value::Null);
+    balance_is(&world, &from, 900);
+    balance_is(&world, &to, 600);
+
+    let chain = chain_of(&world, &id);
+    let types: Vec<_> = chain.iter().map(|step| step.as_str()).collect();
+    let expected = [
+        "TransferRequested",
+        "MoneyWithdrawn",
+        "TransferWithdrawn",
+        "MoneyDeposited",
+        "TransferCompleted",
+    ];
+    assert_eq!(types, expected);
+}
+
+/// The types of all events of a transfer's conversation, in order, followed from each to what it
+/// caused.
+fn chain_of(world: &World, id: &str) -> Vec<String> {
+    let query =
+        format!("SELECT JSON * FROM bank.activity_by_correlation WHERE correlation_id = '{id}-k'");
+    let activity = until("the whole conversation", EVENTUALLY, || {
+        let rows = world.cql(&query);
+        let events = rows.iter().filter(|row| row["kind"] == "event").count();
+        if events == 5 { Ok(rows) } else { Err(events) }
+    });
+    let events: Vec<_> = activity
+        .iter()
+        .filter(|row| row["kind"] == "event")
+        .collect();
+    events
+        .iter()
+        .map(|row| row["type"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn s11_a_transfer_that_cannot_be_ends_with_the_money_where_it_was() {
+    let world = shared();
+    let (from, to) = (unique("from"), unique("to"));
+    open(&world, &from, 50);
+    open(&world, &to, 0);
+    let poor = unique("t");
+    world.send(
+        "bank.transfer.commands",
+        &[(&poor, transfer(&poor, &from, &to, 100))],
+    );
+    assert_eq!(row(&world, &poor, "failed")["reason"], "insufficient_funds");
+
+    close(&world, &to);
+    let closed = unique("t");
+    world.send(
+        "bank.transfer.commands",
+        &[(&closed, transfer(&closed, &from, &to, 50))],
+    );
+    assert_eq!(row(&world, &closed, "failed")["reason"], "account_closed");
+    balance_is(&world, &from, 50);
+
+    let nobody = unique("t");
+    world.send(
+        "bank.transfer.commands",
+        &[(&nobody, transfer(&nobody, &from, "nobody", 50))],
+    );
+    assert_eq!(row(&world, &nobody, "failed")["reason"], "not_found");
+    balance_is(&world, &from, 50);
+    balance_is(&world, &to, 0);
+}
+
+#[test]
+fn an_answer_that_nobody_awaits_is_refused() {
+    let world = shared();
+    let account = unique("acc");
+    open(&world, &account, 1);
+    let answer = json!({
+        "type": "Answered",
+        "data": {"command_id": "c", "type": "T", "status": "accepted", "version": 1},
+        "command_id": unique("answer"),
+    });
+    let stray = unique("nobody");
+    for id in [&account, &stray] {
+        let mut answer = answer.clone();
+        answer["command_id"] = unique("answer").into();
+        assert_eq!(world.ask(id, answer)["code"], "not_awaited");
+    }
+    let mut answered = answer;
+    answered["command_id"] = unique("answer").into();
+    answered["reply_to"] = "bank.transfer/t".into();
+    assert_eq!(world.ask(&account, answered)["code"], "invalid_command");
+}
+
+#[test]
+fn a_reply_goes_to_whoever_the_sender_names_and_only_there() {
+    let world = shared();
+    let (account, asker) = (unique("acc"), unique("asker"));
+    let command_id = unique("asked");
+    let open = json!({
+        "type": "OpenAccount",
+        "data": {"first_name": "A", "last_name": "B", "email": "a@b"},
+        "command_id": command_id,
+        "correlation_id": "k",
+        "reply_to": format!("bank.transfer/{asker}"),
+    });
+    assert_eq!(world.ask(&account, open)["status"], "accepted");
+    let commands = world.follow("bank.transfer.commands");
+    let answer = until("the answer", EVENTUALLY, || {
+        let found = commands.payloads(|one| one["data"]["command_id"] == *command_id);
+        found.into_iter().next().ok_or(())
+    });
+    assert_eq!(answer["type"], "Answered");
+    assert_eq!(answer["causation_id"], *command_id);
+    assert_eq!(answer["correlation_id"], "k");
+    assert_eq!(answer["data"]["status"], "accepted");
+    assert_eq!(answer["data"]["version"], 1);
+    // The transfer that it is for does not exist.
+    let outcomes = world.follow("bank.transfer.outcomes");
+    let id = answer["command_id"].as_str().unwrap();
+    assert!(id.starts_with("answer:") && id.len() == 7 + 32, "{id}");
+    until("its refusal", EVENTUALLY, || {
+        let found = outcomes.payloads(|one| one["command_id"] == *id);
+        match found.first() {
+            Some(outcome) if outcome["code"] == "not_awaited" => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+}
+
+const ACCOUNTS: usize = 100;
+const TRANSFERS: usize = 10_000;
+const OPENING: i64 = 1_000;
+
+/// With a policy and a command worker killed in the middle.
+#[test]
+fn ten_thousand_transfers_among_a_hundred_accounts_lose_and_make_no_money() {
+    let limit = Duration::from_mins(3);
+    let world = World::on(Servers::own_kafka(), &[]);
+    world.expect(&["topics", "create"]);
+    let mut processes: Vec<_> = ["commands", "commands", "policies", "policies"]
+        .map(|role| world.run(&["--role", role]))
+        .into();
+    for process in &processes {
+        process.wait_ready(READY);
+    }
+    let mut random = fastrand::Rng::with_seed(7);
+    let accounts: Vec<_> = (0..ACCOUNTS).map(|n| format!("acc-{n}")).collect();
+    let owner = json!({
+        "first_name": "A", "last_name": "B", "email": "a@b", "initial_balance": OPENING,
+    });
+    let openings: Vec<_> = accounts
+        .iter()
+        .map(|id| (id.as_str(), json!({"type": "OpenAccount", "data": owner})))
+        .collect();
+    world.send("bank.account.commands", &openings);
+    let ids: Vec<_> = (0..TRANSFERS).map(|n| format!("t-{n}")).collect();
+    let transfers: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            let from = random.usize(..ACCOUNTS);
+            let to = (from + random.usize(1..ACCOUNTS)) % ACCOUNTS;
+            // Some have too little money; some go to an account that is not there.
+            let to = if random.u8(..20) == 0 {
+                "nobody"
+            } else {
+                &accounts[to]
+            };
+            (
+                id.as_str(),
+                transfer(id, &accounts[from], to, random.i64(1..700)),
+            )
+        })
+        .collect();
+    world.send("bank.transfer.commands", &transfers);
+    processes.remove(3).crash();
+    processes.remove(1).crash();
+
+    let ended = || {
+        let events = world.json(&["tail", "bank.transfer.events", "--json"]);
+        let is_end = |event: &&Value| {
+            ["TransferCompleted", "TransferFailed"]
+                .contains(&event["value"]["type"].as_str().unwrap())
+        };
+        events.iter().filter(is_end).count()
+    };
+    until_equal("every transfer has ended", limit, &TRANSFERS, ended);
+    let events = world.json(&["tail", "bank.transfer.events", "--json"]);
+    let of_accounts = world.json(&["tail", "bank.account.events", "--json"]);
+    check_ends(&events);
+    check_money(&of_accounts);
+    check_chains(&events, &of_accounts);
+}
+
+/// Each transfer has exactly one end, and both kinds of end occur.
+fn check_ends(events: &[Value]) {
+    let mut ends: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for event in events {
+        let kind = event["value"]["type"].as_str().unwrap();
+        if ["TransferCompleted", "TransferFailed"].contains(&kind) {
+            ends.entry(event["key"].as_str().unwrap())
+                .or_default()
+                .push(kind);
+        }
+    }
+    assert_eq!(ends.len(), TRANSFERS);
+    assert!(ends.values().all(|kinds| kinds.len() == 1));
+    let completed = ends
+        .values()
+        .filter(|kinds| kinds[0] == "TransferCompleted")
+        .count();
+    assert!(
+        completed > TRANSFERS / 10 && completed < TRANSFERS,
+        "{completed} completed"
+    );
+}
+
+/// The last balances add up to the first ones, and versions have no gap.
+fn check_money(events: &[Value]) {
+    let mut accounts: HashMap<&str, (i64, i64)> = HashMap::new();
+    for event in events {
+        let data = &event["value"]["data"];
+        let balance = data["balance"]
+            .as_i64()
+            .or_else(|| data["initial_balance"].as_i64());
+        let version = event["value"]["version"].as_i64().unwrap();
+        let known = accounts.entry(event["key"].as_str().unwrap()).or_default();
+        assert_eq!(version, known.1 + 1, "{event}");
+        *known = (balance.unwrap(), version);
+    }
+    let sum: i64 = accounts.values().map(|(balance, _)| balance).sum();
+    assert_eq!(sum, OPENING * i64::try_from(ACCOUNTS).unwrap());
+    assert!(accounts.values().all(|(balance, _)| *balance >= 0));
+}
+
+/// Each movement of money was caused by an event of a transfer that exists, in that transfer's
+/// conversation, and each event caused at most one.
+fn check_chains(transfers: &[Value], accounts: &[Value]) {
+    let id = |event: &Value| {
+        let (key, version) = (event["key"].as_str().unwrap(), &event["value"]["version"]);
+        format!("bank.transfer/{key}/{version}")
+    };
+    let mut causes: HashMap<String, (&Value, u32)> = transfers
+        .iter()
+        .map(|event| (id(event), (event, 0)))
+        .collect();
+    let mut movements = 0;
+    for event in accounts
+        .iter()
+        .filter(|event| event["value"]["type"] != "AccountOpened")
+    {
+        let causation = event["value"]["causation_id"].as_str().unwrap();
+        let (cause, used) = causes.get_mut(causation).expect("a cause that exists");
+        *used += 1;
+        movements += 1;
+        assert_eq!(
+            event["value"]["correlation_id"],
+            cause["value"]["correlation_id"]
+        );
+        let expected = match cause["value"]["type"].as_str().unwrap() {
+            "TransferRequested" => "MoneyWithdrawn",
+            "TransferWithdrawn" => "MoneyDeposited",
+            "TransferDepositRefused" => "MoneyRefunded",
+            other => panic!("{other} causes nothing"),
+        };
+        assert_eq!(event["value"]["type"], expected);
+    }
+    assert!(causes.values().all(|(_, used)| *used <= 1));
+    let count = |kind: &str| {
+        transfers
+            .iter()
+            .filter(|e| e["value"]["type"] == kind)
+            .count()
+    };
+    // A withdrawal that stands is followed by a deposit, or by a refusal and a refund.
+    let withdrawn = count("TransferWithdrawn");
+    assert_eq!(
+        withdrawn,
+        count("TransferCompleted") + count("TransferDepositRefused")
+    );
+    assert_eq!(
+        movements,
+        withdrawn + count("TransferCompleted") + count("TransferDepositRefused")
+    );
+}
