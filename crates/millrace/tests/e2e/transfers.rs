@@ -60,36 +60,65 @@ fn s11_a_transfer_moves_money_and_its_chain_is_whole() {
     balance_is(&world, &from, 900);
     balance_is(&world, &to, 600);
 
-    let chain = chain_of(&world, &id);
-    let types: Vec<_> = chain.iter().map(|step| step.as_str()).collect();
-    let expected = [
-        "TransferRequested",
-        "MoneyWithdrawn",
-        "TransferWithdrawn",
-        "MoneyDeposited",
-        "TransferCompleted",
-    ];
-    assert_eq!(types, expected);
+    let conversation = conversation(
+        &world,
+        &[("transfer", &id), ("account", &from), ("account", &to)],
+        &id,
+    );
+    assert_eq!(
+        chain(&conversation, &format!("bank.transfer/{id}/1")),
+        [
+            "TransferRequested",
+            "MoneyWithdrawn",
+            "TransferWithdrawn",
+            "MoneyDeposited",
+            "TransferCompleted",
+        ]
+    );
 }
 
-/// The types of all events of a transfer's conversation, in order, followed from each to what it
-/// caused.
-fn chain_of(world: &World, id: &str) -> Vec<String> {
-    let query =
-        format!("SELECT JSON * FROM bank.activity_by_correlation WHERE correlation_id = '{id}-k'");
-    let activity = until("the whole conversation", EVENTUALLY, || {
-        let rows = world.cql(&query);
-        let events = rows.iter().filter(|row| row["kind"] == "event").count();
-        if events == 5 { Ok(rows) } else { Err(events) }
-    });
-    let events: Vec<_> = activity
-        .iter()
-        .filter(|row| row["kind"] == "event")
-        .collect();
-    events
-        .iter()
-        .map(|row| row["type"].as_str().unwrap().to_owned())
-        .collect()
+/// The events of these aggregates in a transfer's conversation.
+fn conversation(world: &World, aggregates: &[(&str, &str)], transfer: &str) -> Vec<Value> {
+    let look = |(aggregate, id): &(&str, &str)| {
+        world.cql(&format!(
+            "SELECT JSON aggregate, aggregate_id, version, type, command_id, causation_id, \
+             correlation_id FROM bank.events_by_aggregate \
+             WHERE aggregate = 'bank.{aggregate}' AND aggregate_id = '{id}' AND bucket = 0"
+        ))
+    };
+    until("the whole conversation", EVENTUALLY, || {
+        let rows: Vec<_> = aggregates.iter().flat_map(look).collect();
+        let is_part = |row: &&Value| row["correlation_id"] == format!("{transfer}-k");
+        let part: Vec<_> = rows.iter().filter(is_part).cloned().collect();
+        if part.len() == 5 { Ok(part) } else { Err(part) }
+    })
+}
+
+/// The types of events, followed from each to the one that it caused: by its own id where a policy
+/// sent the command, by its command's id where the answer to that did.
+fn chain(events: &[Value], first: &str) -> Vec<String> {
+    let mut types = Vec::new();
+    let mut cause = first.to_owned();
+    let event_id = |event: &Value| {
+        let text = |field: &str| event[field].as_str().unwrap().to_owned();
+        format!(
+            "{}/{}/{}",
+            text("aggregate"),
+            text("aggregate_id"),
+            event["version"]
+        )
+    };
+    let mut next = events.iter().find(|event| event_id(event) == cause);
+    while let Some(event) = next {
+        types.push(event["type"].as_str().unwrap().to_owned());
+        cause = event_id(event);
+        let command = event["command_id"].as_str().unwrap();
+        next = events.iter().find(|other| {
+            let causation = other["causation_id"].as_str().unwrap_or_default();
+            causation == cause || causation == command
+        });
+    }
+    types
 }
 
 #[test]
@@ -184,7 +213,7 @@ fn a_reply_goes_to_whoever_the_sender_names_and_only_there() {
 
 const ACCOUNTS: usize = 100;
 const TRANSFERS: usize = 10_000;
-const OPENING: i64 = 1_000;
+const OPENING: i64 = 10_000;
 
 /// With a policy and a command worker killed in the middle.
 #[test]
