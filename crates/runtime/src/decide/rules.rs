@@ -45,12 +45,12 @@ impl<A: Aggregate> CommandStep<A> {
     /// Why nobody can be answered as the command wants it.
     fn fault_of_reply(&self, reading: &Reading<'_, A::Command>) -> Option<Problem> {
         let reply_to = reading.heading.reply_to.as_deref()?;
-        let text = match &reading.command {
-            Ok(Asked::Answer(_)) => "`reply_to`: an answer is not answered".to_owned(),
-            Ok(Asked::Command(_)) | Err(_) => {
-                let fault = self.addresses.parse(reply_to).err()?;
-                format!("`reply_to` {fault}")
-            }
+        // Also one that cannot be read: nobody must be able to start a conversation of answers.
+        let text = if reading.heading.kind.as_deref() == Some(Answered::TYPE) {
+            "`reply_to`: an answer is not answered".to_owned()
+        } else {
+            let fault = self.addresses.parse(reply_to).err()?;
+            format!("`reply_to` {fault}")
         };
         Some(Problem::new(code::INVALID_COMMAND, text))
     }
