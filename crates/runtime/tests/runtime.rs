@@ -6,6 +6,8 @@ mod engine {
     mod commits;
     mod crashes;
     mod handover;
+    mod held;
+    pub(crate) mod line;
     mod simulated;
     mod stage;
     mod tampered;
@@ -16,7 +18,9 @@ mod engine {
         pub(crate) mod desk;
         mod moody;
         mod moved;
+        mod not_awaited;
         mod passwords;
+        mod replies;
         mod rules_that_panic;
         mod same_bytes;
         mod windows;

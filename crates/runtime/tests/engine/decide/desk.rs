@@ -9,7 +9,7 @@ use millrace_domain::bank::account::{Account, AccountCommand, AccountEvent};
 use millrace_eventsourcing::{
     Aggregate, Codec, CommandRecord, EventEnvelope, Snapshot, StateRecord, Timestamp,
 };
-use millrace_runtime::addresses::Address;
+use millrace_runtime::addresses::{Address, Addresses};
 use millrace_runtime::clock::Now;
 use millrace_runtime::decide::{Aggregates, Codecs, CommandStep};
 use millrace_runtime::log::{Header, Record};
@@ -200,13 +200,14 @@ impl<A: Aggregate> Desk<A> {
     }
 
     pub(crate) fn of(window: usize, partitions: i32) -> Self {
+        let own = [Address::of::<A>(partitions)];
+        Self::answering(own.into_iter().collect(), window, partitions)
+    }
+
+    /// Whoever has one of these addresses may await an answer.
+    pub(crate) fn answering(addresses: Addresses, window: usize, partitions: i32) -> Self {
         Self {
-            step: CommandStep::new(
-                codecs(),
-                [Address::of::<A>(partitions)].into_iter().collect(),
-                partitions,
-                window,
-            ),
+            step: CommandStep::new(codecs(), addresses, partitions, window),
             now: NOON,
             state: BTreeMap::new(),
             next_offset: BTreeMap::new(),

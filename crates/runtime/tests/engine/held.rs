@@ -1,0 +1,5 @@
+//! Records behind one that waits.
+
+mod gate;
+mod handing_over;
+mod waiting;
