@@ -12,7 +12,7 @@ mod engine {
     mod stage;
     mod tampered;
 
-    mod decide {
+    pub(crate) mod decide {
         mod answers;
         mod bad_input;
         pub(crate) mod desk;
@@ -37,4 +37,13 @@ mod projector {
     mod shell;
     mod trouble;
     mod world;
+}
+
+#[cfg(test)]
+mod processes {
+    mod chains;
+    mod clients;
+    mod facts;
+    mod money;
+    mod simulated;
 }

@@ -4,6 +4,7 @@
 //! seed leaves the same bytes in every topic.
 
 mod chance;
+mod together;
 mod worker;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use millrace_runtime::topic::Topic;
 
 use crate::memory_log::MemoryBroker;
 
+pub use together::{Group, Together};
 pub use worker::Worker;
 
 /// Turns within which everything must have come to rest once nothing fails any more.
@@ -111,28 +113,38 @@ impl<S: Step> Simulation<S> {
     /// # Errors
     /// When that does not happen.
     pub fn come_to_rest(&mut self) -> Result<(), Restless> {
-        self.broker.expire_crashed();
-        self.broker.time_out_transactions();
-        for seat in &self.seats {
-            seat.worker.log().faults().clear();
-        }
+        self.calm();
         let mut still = 0;
         for _ in 0..TURNS_TO_REST_MAX {
-            if self.seats.is_empty() {
-                self.join();
-            }
             self.pass(Duration::from_millis(50));
-            for index in (0..self.seats.len()).rev() {
-                self.turn_of(index, 100);
-                self.leave_if_stopped(index);
-            }
-            self.broker.time_out_transactions();
+            self.turn_of_all();
             still = if self.is_done() { still + 1 } else { 0 };
             if still > 3 {
                 return Ok(());
             }
         }
         Err(Restless(self.describe()))
+    }
+
+    /// From now on nothing fails any more.
+    fn calm(&mut self) {
+        self.broker.expire_crashed();
+        self.broker.time_out_transactions();
+        for seat in &self.seats {
+            seat.worker.log().faults().clear();
+        }
+    }
+
+    /// One turn of everybody; nobody leaves without an heir.
+    fn turn_of_all(&mut self) {
+        if self.seats.is_empty() {
+            self.join();
+        }
+        for index in (0..self.seats.len()).rev() {
+            self.turn_of(index, 100);
+            self.leave_if_stopped(index);
+        }
+        self.broker.time_out_transactions();
     }
 
     /// Whether the group's positions are at the ends of all inputs, and nobody does anything.
