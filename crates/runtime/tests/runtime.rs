@@ -40,6 +40,15 @@ mod projector {
 }
 
 #[cfg(test)]
+mod policy {
+    mod beginning;
+    pub(crate) mod desk;
+    mod follow_ups;
+    mod trouble;
+    mod wild;
+}
+
+#[cfg(test)]
 mod processes {
     mod chains;
     mod clients;

@@ -43,12 +43,9 @@ fn commands_are_decided_once(facts: &Facts) -> Vec<String> {
 fn events_have_their_commands(facts: &Facts) -> Vec<String> {
     let mut wrong = Vec::new();
     for event in &facts.happened {
-        let is_it = |sent: &&Sent| {
-            sent.aggregate == event.aggregate
-                && sent.id == event.id
-                && sent.text("command_id") == event.command_id
-        };
-        let Some(sent) = facts.commands.iter().find(is_it) else {
+        let (id, command_id) = (&event.id, &event.command_id);
+        let sent = facts.commands_called(event.aggregate, id, command_id);
+        let Some(sent) = sent.first() else {
             wrong.push(format!("no command led to {event:?}"));
             continue;
         };
@@ -148,10 +145,9 @@ fn next_step(facts: &Facts, sent: &Sent, (id, version): (&str, i64)) -> Option<&
     if next.causation_id.as_deref() != Some(command_id) {
         return Some("the next event has another cause");
     }
-    let is_answer = |answer: &&Sent| {
-        answer.text("command_id") == next.command_id && answer.text("type") == "Answered"
-    };
-    let Some(answer) = facts.commands.iter().find(is_answer) else {
+    let answers = facts.commands_called("bank.transfer", id, &next.command_id);
+    let is_answer = |answer: &&&Sent| answer.text("type") == "Answered";
+    let Some(answer) = answers.iter().find(is_answer) else {
         return Some("there is no answer");
     };
     let told = &answer.body["data"];

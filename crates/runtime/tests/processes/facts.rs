@@ -62,6 +62,12 @@ pub(super) struct Facts {
     pub(super) happened: Vec<Happened>,
     pub(super) outcomes: Vec<Value>,
     pub(super) dead_letters: usize,
+    /// Commands that workers have written, by causation id.
+    followers: BTreeMap<String, Vec<usize>>,
+    /// Commands by aggregate, id and command id.
+    places: BTreeMap<[String; 3], Vec<usize>>,
+    /// First answers, in the same way.
+    answers: BTreeMap<[String; 3], Vec<usize>>,
 }
 
 impl Facts {
@@ -78,7 +84,27 @@ impl Facts {
             let letters = broker.committed_in_topic(Topic::of(name, "dead-letters"));
             facts.dead_letters += letters.len();
         }
+        facts.index();
         facts
+    }
+
+    fn index(&mut self) {
+        for (place, sent) in self.commands.iter().enumerate() {
+            let id = sent.text("command_id");
+            let key = [sent.aggregate, &sent.id, id].map(str::to_owned);
+            self.places.entry(key).or_default().push(place);
+            if !sent.by_client {
+                let cause = sent.text("causation_id").to_owned();
+                self.followers.entry(cause).or_default().push(place);
+            }
+        }
+        for (place, outcome) in self.outcomes.iter().enumerate() {
+            if outcome["duplicate"] == false {
+                let names = ["aggregate", "aggregate_id", "command_id"];
+                let key = names.map(|name| outcome[name].as_str().unwrap().to_owned());
+                self.answers.entry(key).or_default().push(place);
+            }
+        }
     }
 
     fn take_commands(
@@ -128,19 +154,27 @@ impl Facts {
 
     /// Commands that workers have written because of something.
     pub(super) fn caused_by(&self, cause: &str) -> Vec<&Sent> {
-        let is_caused = |sent: &&Sent| !sent.by_client && sent.text("causation_id") == cause;
-        self.commands.iter().filter(is_caused).collect()
+        let all = self.followers.get(cause).into_iter().flatten();
+        all.map(|place| &self.commands[*place]).collect()
+    }
+
+    /// The records of one command.
+    pub(super) fn commands_called(
+        &self,
+        aggregate: &str,
+        id: &str,
+        command_id: &str,
+    ) -> Vec<&Sent> {
+        let key = [aggregate, id, command_id].map(str::to_owned);
+        let all = self.places.get(&key).into_iter().flatten();
+        all.map(|place| &self.commands[*place]).collect()
     }
 
     /// The first answers to a command of an aggregate.
     pub(super) fn answers(&self, aggregate: &str, id: &str, command_id: &str) -> Vec<&Value> {
-        let is_it = |outcome: &&Value| {
-            outcome["command_id"] == command_id
-                && outcome["aggregate"] == aggregate
-                && outcome["aggregate_id"] == id
-                && outcome["duplicate"] == false
-        };
-        self.outcomes.iter().filter(is_it).collect()
+        let key = [aggregate, id, command_id].map(str::to_owned);
+        let all = self.answers.get(&key).into_iter().flatten();
+        all.map(|place| &self.outcomes[*place]).collect()
     }
 }
 

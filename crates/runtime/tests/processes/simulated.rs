@@ -31,10 +31,10 @@ pub(super) const ACCOUNTS: i32 = 3;
 pub(super) const TRANSFERS: i32 = 2;
 /// Nothing leaves it here, so every command that is sent again is known.
 const WINDOW: usize = 1_000;
-const STEPS: u32 = 1_500;
+const STEPS: u32 = 1_200;
 /// Seeds of an ordinary test run; `MILLRACE_SIMULATION_SEEDS` asks for another number, and
 /// `MILLRACE_SIMULATION_FIRST` for another first one.
-const SEEDS: u64 = 120;
+const SEEDS: u64 = 100;
 
 /// So small that deposits of a few coins earn something, and so low that the cap is met.
 pub(super) fn bonus() -> Bonus {

@@ -54,6 +54,9 @@ impl Partition {
     /// Where the first open transaction begins; readers of committed records see nothing from
     /// there on.
     pub(super) fn stable_end(&self) -> i64 {
+        if self.open.is_empty() {
+            return self.end;
+        }
         let open = |entry: &Entry| entry.transaction.is_some_and(|id| self.open.contains(&id));
         let begin = self.entries.iter().find(|(_, entry)| open(entry));
         begin.map_or(self.end, |(offset, _)| *offset)

@@ -111,7 +111,7 @@ impl Together {
         }
         let mut still = 0;
         for _ in 0..TURNS_TO_REST_MAX {
-            self.elapsed += Duration::from_millis(200);
+            self.elapsed += Duration::from_secs(1);
             for group in &mut self.groups {
                 group.turn_of_all(self.elapsed);
             }
