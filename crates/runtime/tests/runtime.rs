@@ -9,7 +9,7 @@ mod engine {
     mod held;
     pub(crate) mod line;
     mod simulated;
-    mod stage;
+    pub(crate) mod stage;
     mod tampered;
 
     pub(crate) mod decide {
@@ -55,4 +55,13 @@ mod processes {
     mod facts;
     mod money;
     mod simulated;
+}
+
+#[cfg(test)]
+mod reactor {
+    mod acting;
+    mod breaking;
+    mod outside;
+    mod performer;
+    mod repeating;
 }
