@@ -259,6 +259,28 @@ fn what_concerns_one_aggregate_arrives_in_order_when_topics_keep_it() {
     }
 }
 
+/// Counts whatever is counted, for ever.
+struct Loop;
+impl Policy for Loop {
+    type Aggregate = Counter;
+    const NAME: &'static str = "house.policy.loop";
+    const TARGETS: &'static [&'static str] = &[Counter::NAME];
+
+    fn react(&self, id: &str, _: &EventEnvelope<CounterEvent>) -> Vec<FollowUp> {
+        let count = CounterCommand::Count(Count { by: Some(0) });
+        vec![FollowUp::to::<Counter>(id, &count)]
+    }
+}
+
+#[test]
+#[should_panic(expected = "the conversation does not end")]
+fn a_conversation_without_end_fails() {
+    let world = World::new().with_aggregate::<Counter>();
+    let mut world = world.with_policy(Loop);
+    world.send::<Counter>("a", "c-1", &count());
+    world.run(Order::Sent);
+}
+
 #[test]
 #[should_panic(expected = "no `house.counter` lives here")]
 fn a_command_to_nobody_fails() {
