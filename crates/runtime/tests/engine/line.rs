@@ -85,6 +85,11 @@ impl<S: Step> Line<S> {
         }
     }
 
+    /// How long it is since then.
+    pub(crate) fn since(&self, then: Now) -> Duration {
+        self.elapsed.saturating_sub(then.elapsed)
+    }
+
     /// Lets time go by.
     pub(crate) fn pass(&mut self, time: Duration) {
         self.elapsed += time;

@@ -36,7 +36,11 @@ pub(super) fn differences(facts: &Facts) -> Vec<String> {
                 let to = match event {
                     AccountEvent::MoneyWithdrawn(_) => &mut moved.out,
                     AccountEvent::MoneyRefunded(_) => &mut moved.back,
-                    _ => &mut moved.into,
+                    AccountEvent::AccountOpened(_)
+                    | AccountEvent::MoneyDeposited(_)
+                    | AccountEvent::EmailAddressChanged(_)
+                    | AccountEvent::PasswordChanged(_)
+                    | AccountEvent::AccountClosed(_) => &mut moved.into,
                 };
                 to.push((id.clone(), change.abs()));
             } else {
@@ -123,12 +127,7 @@ fn bonuses(facts: &Facts) -> Vec<String> {
         for (version, event) in (1..).zip(events) {
             let cause = format!("bank.account/{id}/{version}");
             let paid = paid.remove(&cause).unwrap_or_default();
-            let share = match event {
-                AccountEvent::MoneyDeposited(it) if it.reference.is_none() => {
-                    Some(it.amount / bonus.divisor)
-                }
-                _ => None,
-            };
+            let share = paid_in_by_a_customer(event).map(|amount| amount / bonus.divisor);
             let share = share.filter(|share| *share > 0 && *id != bonus.account);
             let asked = facts.caused_by(&cause).len();
             if asked != usize::from(share.is_some()) {
@@ -150,4 +149,12 @@ fn bonuses(facts: &Facts) -> Vec<String> {
         ));
     }
     wrong
+}
+
+fn paid_in_by_a_customer(event: &AccountEvent) -> Option<i64> {
+    let AccountEvent::MoneyDeposited(deposited) = event else {
+        return None;
+    };
+    let is_customers = deposited.reference.is_none();
+    is_customers.then_some(deposited.amount)
 }

@@ -70,13 +70,13 @@ fn what_fails_is_tried_again_with_growing_waits_and_the_status_says_why() {
     let mut waits = Vec::new();
     for attempts in 1..=4 {
         assert_eq!(outside.end(0, transient()), first);
-        let since = line.now().elapsed;
+        let then = line.now();
         line.turns(2);
         let (state, reason) = line.status(0, 0);
         assert_eq!(state, TaskState::Paused);
         assert!(reason.contains("451"), "{reason}");
         line.until("tried again", |_| outside.underway() == [0, 1]);
-        waits.push(line.now().elapsed - since);
+        waits.push(line.since(then));
         assert_eq!(line.status(0, 0).0, TaskState::Paused, "until it works");
         assert_eq!(outside.attempts().len(), 2 + attempts);
     }

@@ -79,8 +79,9 @@ fn beyond_the_bound_of_records_the_partition_is_read_again_from_behind_the_kept_
         line.turns(20);
         let source = line.source(0);
         let is_full = count > KEPT_MAX;
-        let paused = kinds(&line.effects(0));
-        let pauses = paused.iter().filter(|kind| **kind == "pause").count();
+        let effects = line.effects(0);
+        let pauses = kinds(&effects).into_iter();
+        let pauses = pauses.filter(|kind| *kind == "pause").count();
         assert_eq!(pauses, usize::from(is_full), "{count}");
         doors.open("r-0");
         line.pass(WAIT);
