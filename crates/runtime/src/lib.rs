@@ -26,6 +26,7 @@ pub mod step;
 pub mod stop;
 pub mod store;
 mod task_records;
+pub mod tables;
 pub mod topic;
 pub mod topic_spec;
 mod trace;

@@ -92,18 +92,6 @@ pub(crate) fn size(cell: &Cell) -> usize {
         }
 }
 
-/// Whether a value can stand in a column.
-pub(crate) fn fits(cell: &Cell, kind: ColumnType) -> bool {
-    matches!(
-        (cell, kind),
-        (Cell::Text(_), ColumnType::Text)
-            | (Cell::Bigint(_), ColumnType::Bigint)
-            | (Cell::Int(_), ColumnType::Int)
-            | (Cell::Boolean(_), ColumnType::Boolean)
-            | (Cell::Timestamp(_), ColumnType::Timestamp)
-    )
-}
-
 /// The server holds something else than the declaration says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("column `{column}` is not as declared: run `millrace migrate`")]
@@ -132,6 +120,8 @@ pub(crate) fn cell(value: Option<CqlValue>, column: &Column) -> Result<Cell, Not
 
 #[cfg(test)]
 mod tests {
+    use millrace_runtime::tables::fits;
+
     use super::*;
 
     #[test]

@@ -3,31 +3,12 @@
 //! Only what both servers take: no options, no `USE`, every table with its keyspace. All names are
 //! quoted, so that a column may be called `offset`; quoted lower case is the name without quotes.
 
-use millrace_eventsourcing::{Column, ColumnType, Order, Table};
+use millrace_eventsourcing::{Column, Order, Table};
+pub(crate) use millrace_runtime::tables::type_name;
 
 /// `"keyspace"."table"`.
 pub(crate) fn qualified(keyspace: &str, table: &str) -> String {
     format!("\"{keyspace}\".\"{table}\"")
-}
-
-/// Whether a name is the same with and without quotes, and not too long for a server.
-pub(crate) fn is_plain(name: &str) -> bool {
-    const NAME_BYTES_MAX: usize = 48;
-    name.len() <= NAME_BYTES_MAX
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-pub(crate) const fn type_name(kind: ColumnType) -> &'static str {
-    match kind {
-        ColumnType::Text => "text",
-        ColumnType::Bigint => "bigint",
-        ColumnType::Int => "int",
-        ColumnType::Boolean => "boolean",
-        ColumnType::Timestamp => "timestamp",
-    }
 }
 
 /// What `system_schema` and statements call an order.
@@ -208,14 +189,5 @@ mod tests {
             "SELECT COUNT(*) FROM \"shop\".\"orders_by_user\" \
              WHERE \"user\" = ? AND \"bucket\" = ? AND \"created_at\" = ?"
         );
-    }
-
-    #[test]
-    fn only_names_that_need_no_quotes_are_plain() {
-        assert!(is_plain("events_by_aggregate") && is_plain("v2"));
-        let long = "a".repeat(49);
-        for name in ["", "Accounts", "2nd", "_x", "a-b", "a\"b", "é", &long] {
-            assert!(!is_plain(name), "{name}");
-        }
     }
 }

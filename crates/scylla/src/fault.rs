@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 
-use millrace_eventsourcing::{Cell, Table};
 use millrace_runtime::store::StoreError;
 use scylla::errors::{
     ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError,
@@ -10,9 +9,6 @@ use scylla::errors::{
 };
 
 use crate::Config;
-
-/// Keys are shown up to here.
-const KEY_CHARS_MAX: usize = 200;
 
 /// A call that failed: on the way, at the server, or by an answer that is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -84,59 +80,9 @@ pub(crate) fn connect_reason(error: &NewSessionError, config: &Config) -> String
     kind.to_string()
 }
 
-/// A key for people: `id = acc-1, version = 3`.
-pub(crate) fn show_key(table: &Table, key: &[Cell]) -> String {
-    let parts: Vec<_> = table
-        .columns
-        .iter()
-        .zip(key)
-        .map(|(column, cell)| format!("{} = {}", column.name, show_cell(cell)))
-        .collect();
-    let whole = parts.join(", ");
-    if whole.chars().count() <= KEY_CHARS_MAX {
-        return whole;
-    }
-    let shown: String = whole.chars().take(KEY_CHARS_MAX).collect();
-    format!("{shown}…")
-}
-
-fn show_cell(cell: &Cell) -> String {
-    match cell {
-        Cell::Unset | Cell::Null => "none".to_owned(),
-        Cell::Text(text) => text.escape_debug().to_string(),
-        Cell::Bigint(number) => number.to_string(),
-        Cell::Int(number) => number.to_string(),
-        Cell::Boolean(yes) => yes.to_string(),
-        Cell::Timestamp(time) => format!("{} ms", time.as_millis()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use millrace_eventsourcing::{Column, Order, Stamp};
-
     use super::*;
-
-    static TABLE: Table = Table {
-        name: "t",
-        columns: &[Column::text("id"), Column::bigint("version")],
-        partition_key: 1,
-        clustering: &[Order::Ascending],
-        stamp: Stamp::Version,
-    };
-
-    #[test]
-    fn a_key_is_shown_with_its_columns_on_one_line() {
-        let key = ["a\nb".into(), Cell::Bigint(3)];
-        assert_eq!(show_key(&TABLE, &key), "id = a\\nb, version = 3");
-        assert_eq!(show_key(&TABLE, &key[..1]), "id = a\\nb");
-    }
-
-    #[test]
-    fn a_long_key_is_cut() {
-        let shown = show_key(&TABLE, &["é".repeat(500).into()]);
-        assert_eq!(shown.chars().count(), KEY_CHARS_MAX + 1);
-    }
 
     #[test]
     fn the_servers_own_words_are_given() {

@@ -20,7 +20,6 @@ mod select;
 mod store;
 
 pub use config::{Config, ConfigError, Consistency};
-pub use migrate::{Applied, MigrateError};
+pub use migrate::MigrateError;
 pub use schema::{Difference, VerifyError};
-pub use select::SelectError;
 pub use store::ScyllaStore;

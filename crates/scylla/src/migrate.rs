@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use millrace_eventsourcing::{Cell, Column, Order, Stamp, Table};
 use millrace_runtime::store::{ContextTables, PROGRESS, StoreError};
+use millrace_runtime::tables::Applied;
 use scylla::errors::ExecutionError;
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency, Statement};
@@ -52,17 +53,6 @@ static MIGRATIONS: Table = Table {
     clustering: &[Order::Ascending, Order::Ascending],
     stamp: Stamp::Constant,
 };
-
-/// One statement that was carried out, or was found done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// With its keyspace.
-    pub table: String,
-    /// From 1, gapless for each table.
-    pub version: i32,
-    /// What it does.
-    pub description: String,
-}
 
 /// Why tables were not made or changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use millrace_eventsourcing::{Cell, Table};
 use millrace_runtime::clock::Clock;
-use millrace_runtime::store::{Batch, Mark, Progress, ReadStore, StoreError};
+use millrace_runtime::store::{Batch, ContextTables, Mark, Progress, ReadStore, StoreError};
+use millrace_runtime::tables::{Applied, SelectError, TableAccess, TablesError};
 use millrace_runtime::topic::Topic;
 use tokio::sync::Semaphore;
 
@@ -91,6 +94,41 @@ impl ReadStore for ScyllaStore {
     }
 }
 
+impl TableAccess for ScyllaStore {
+    async fn select(
+        &self,
+        context: &str,
+        table: &'static Table,
+        key: &[Cell],
+        limit: i64,
+    ) -> Result<Vec<Vec<Cell>>, SelectError> {
+        Self::select(self, context, table, key, limit).await
+    }
+
+    async fn truncate(
+        &self,
+        context: &str,
+        projection: &'static str,
+        tables: &[&'static Table],
+    ) -> Result<(), StoreError> {
+        Self::truncate(self, context, projection, tables).await
+    }
+
+    async fn verify(&self, contexts: &[ContextTables]) -> Result<(), TablesError> {
+        Self::verify(self, contexts).await.map_err(TablesError::new)
+    }
+
+    async fn migrate(
+        &self,
+        contexts: &[ContextTables],
+        wait: Duration,
+    ) -> Result<Vec<Applied>, TablesError> {
+        Self::migrate(self, contexts, wait)
+            .await
+            .map_err(TablesError::new)
+    }
+}
+
 impl Inner {
     /// A stamp for a progress row: the time of day, and more than any before.
     pub(crate) fn next_stamp(&self) -> i64 {
@@ -126,8 +164,6 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use millrace_eventsourcing::Timestamp;
     use millrace_runtime::clock::Now;
 

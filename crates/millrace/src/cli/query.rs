@@ -6,7 +6,7 @@ use anyhow::Context;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use millrace_eventsourcing::{Cell, Column, ColumnType, Table, Timestamp};
 use millrace_runtime::store::PROGRESS;
-use millrace_scylla::SelectError;
+use millrace_runtime::tables::SelectError;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 

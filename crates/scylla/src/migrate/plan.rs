@@ -3,6 +3,7 @@
 
 use millrace_eventsourcing::Table;
 use millrace_runtime::store::ContextTables;
+use millrace_runtime::tables::is_plain;
 use sha2::{Digest, Sha256};
 
 use super::MigrateError;
@@ -43,7 +44,7 @@ pub(super) fn check_names(contexts: &[ContextTables]) -> Result<(), MigrateError
         .chain(tables.map(|table| table.name))
         .chain(columns.map(|column| column.name));
     for name in names {
-        if !cql::is_plain(name) {
+        if !is_plain(name) {
             return Err(MigrateError::Name(name.to_owned()));
         }
     }

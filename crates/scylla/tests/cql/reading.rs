@@ -6,8 +6,9 @@ use std::time::Duration;
 use millrace_eventsourcing::{Cell, Row, Table, Timestamp};
 use millrace_runtime::clock::{Clock, Now, SystemClock};
 use millrace_runtime::store::{Batch, PROGRESS, Progress, ReadStore, StampedRow, StoreError};
+use millrace_runtime::tables::SelectError;
 use millrace_runtime::topic::Topic;
-use millrace_scylla::{Config, ScyllaStore, SelectError};
+use millrace_scylla::{Config, ScyllaStore};
 use millrace_testkit::store_contract::{SINGLE, TABLES, WIDE};
 
 use crate::keyspace::Keyspace;
