@@ -209,8 +209,8 @@ pub fn a_partition_moves_when_it_is_released(bench: &mut impl Bench) {
     let Answer::Ranges(ranges) = stage.ask(0, &Ask::Ranges(vec![to])) else {
         panic!("no ranges")
     };
-    // Two records and two markers.
-    assert_eq!(ranges.first().map(|range| range.end), Some(4));
+    let end = 2 * bench.offsets_of(1, true);
+    assert_eq!(ranges.first().map(|range| range.end), Some(end));
 }
 
 /// A worker that leaves is replaced at once.

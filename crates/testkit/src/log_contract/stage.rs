@@ -32,6 +32,17 @@ pub trait Bench {
     fn leave_open(&mut self, transactional_id: &str, records: &Outbox);
     /// Takes away the records before an offset, as retention does.
     fn delete_before(&mut self, at: TopicPartition, offset: i64);
+
+    /// How many offsets of a partition a transaction with so many records takes there: brokers put
+    /// a marker behind them, also behind those that were aborted.
+    fn offsets_of(&self, records: i64, _committed: bool) -> i64 {
+        records + 1
+    }
+    /// Whether what an open transaction wrote stands in the log. Not so where a transaction is one
+    /// write, so that none is ever open.
+    fn shows_open(&self) -> bool {
+        true
+    }
 }
 
 /// Names of one test.
