@@ -27,6 +27,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["millrace-eventsourcing", "millrace-runtime"],
     ),
     (
+        "millrace-smtp",
+        &["millrace-eventsourcing", "millrace-runtime"],
+    ),
+    (
         "millrace-embedded",
         &["millrace-eventsourcing", "millrace-runtime"],
     ),
@@ -43,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "millrace-avro",
             "millrace-kafka",
             "millrace-scylla",
+            "millrace-smtp",
             "millrace-embedded",
         ],
     ),
@@ -54,6 +59,7 @@ const VENDORS: &[(&str, &str)] = &[
     ("rdkafka", "millrace-kafka"),
     ("scylla", "millrace-scylla"),
     ("rusqlite", "millrace-embedded"),
+    ("lettre", "millrace-smtp"),
     ("apache-avro", "millrace-avro"),
     ("serde_avro_fast", "millrace-avro"),
 ];
