@@ -8,6 +8,8 @@ mod app;
 mod check_config;
 mod dead_letters;
 mod decoded;
+#[cfg(test)]
+mod deploy;
 mod find;
 mod hash_password;
 mod history;

@@ -35,7 +35,7 @@ use crate::settings::Settings;
 use crate::telemetry;
 
 /// How long a graceful stop may take: what a worker may take for itself, and some more to leave.
-const STOP_MAX: Duration = Duration::from_secs(20);
+pub(crate) const STOP_MAX: Duration = Duration::from_secs(20);
 /// Threads of the runtime at the CQL, HTTP and signal edges.
 const ASYNC_THREADS: usize = 2;
 

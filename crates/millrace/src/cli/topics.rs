@@ -41,7 +41,7 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
 }
 
 /// The topics of everything that is registered, as the settings want them.
-fn specs(app: &App) -> Vec<TopicSpec> {
+pub(super) fn specs(app: &App) -> Vec<TopicSpec> {
     let layout = Layout {
         partitions: app.settings.partitions,
         replication_factor: app.settings.replication_factor,
