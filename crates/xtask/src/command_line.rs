@@ -10,7 +10,7 @@ use crate::bench::Bench;
 use crate::cluster::{CommitlogSync, Options, Service};
 use crate::servers::Servers;
 use crate::test_run::TestRun;
-use crate::{deny, guard, project};
+use crate::{deny, deploy, guard, project};
 
 /// Real servers for tests, the test run, benchmarks.
 #[derive(Debug, Parser)]
@@ -56,6 +56,8 @@ enum Command {
     Bench(Bench),
     /// Check dependencies and licences against `deny.toml`
     Deny,
+    /// Check what lies in `deploy/` with the tools that know each format
+    DeployCheck,
     /// Wipe servers when standard input ends
     #[command(hide = true)]
     Guard {
@@ -179,6 +181,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<bool> {
         } => guard::watch(&which.servers(), after)?,
         Command::Bench(bench) => return bench.run(),
         Command::Deny => return deny::run(),
+        Command::DeployCheck => return deploy::run(),
         Command::Test(tests) => return tests.run(),
     }
     Ok(true)

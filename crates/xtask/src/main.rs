@@ -31,6 +31,7 @@ mod cassandra;
 mod cluster;
 mod command_line;
 mod deny;
+mod deploy;
 mod guard;
 mod kafka;
 mod maven;

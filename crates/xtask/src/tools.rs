@@ -59,6 +59,10 @@ const TOOLS: &[Tool] = &[
         packages: &["perl"],
         is_there: || runs("perl", &["-v"]),
     },
+    Tool {
+        packages: &["systemd"],
+        is_there: || runs("systemd-analyze", &["--version"]),
+    },
 ];
 
 /// Installs what is missing where that is allowed (root, apt-get), else says how.
@@ -99,20 +103,29 @@ pub(crate) fn ensure_installed() -> Result<()> {
 
 /// The path of cqlsh, brought into a Python environment of its own when it is not there.
 pub(crate) fn cqlsh() -> Result<PathBuf> {
-    let directory = project::tools().join("cqlsh");
-    let program = directory.join("bin/cqlsh");
+    let programs = python_programs("cqlsh", &CQLSH, &["cqlsh"])?;
+    Ok(programs.join("cqlsh"))
+}
+
+/// The directory of programs that these packages bring, in a Python environment of its own that is
+/// made anew when it is not there or has others.
+pub(crate) fn python_programs(name: &str, packages: &[&str], programs: &[&str]) -> Result<PathBuf> {
+    let directory = project::tools().join(name);
+    let binaries = directory.join("bin");
     let done = directory.join("done");
-    if fs::read_to_string(&done).is_ok_and(|versions| versions == CQLSH.concat()) {
-        return Ok(program);
+    if fs::read_to_string(&done).is_ok_and(|versions| versions == packages.concat()) {
+        return Ok(binaries);
     }
-    python_environment(&directory, &CQLSH)?;
-    must_run(
-        Command::new(&program)
-            .arg("--version")
-            .stdout(Stdio::null()),
-    )?;
-    fs::write(&done, CQLSH.concat())?;
-    Ok(program)
+    python_environment(&directory, packages)?;
+    for program in programs {
+        must_run(
+            Command::new(binaries.join(program))
+                .arg("--version")
+                .stdout(Stdio::null()),
+        )?;
+    }
+    fs::write(&done, packages.concat())?;
+    Ok(binaries)
 }
 
 /// A Python environment with these packages; whatever was there is gone.
