@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use millrace_runtime::metrics::{ALL, BATCH_SECONDS, COMMAND_SECONDS, Kind};
+use millrace_runtime::metrics::{ALL, Kind};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -73,9 +73,11 @@ pub(crate) fn start_metrics() -> anyhow::Result<PrometheusHandle> {
 
 fn builder() -> anyhow::Result<PrometheusBuilder> {
     let mut builder = PrometheusBuilder::new();
-    for name in [COMMAND_SECONDS, BATCH_SECONDS] {
+    // Without buckets it would be quantiles of one process, which nobody can add up.
+    let histograms = ALL.iter().filter(|(_, kind, _)| *kind == Kind::Histogram);
+    for (name, ..) in histograms {
         builder = builder
-            .set_buckets_for_metric(Matcher::Full(name.to_owned()), &SECONDS_BUCKETS)
+            .set_buckets_for_metric(Matcher::Full((*name).to_owned()), &SECONDS_BUCKETS)
             .context("cannot set buckets")?;
     }
     Ok(builder)
@@ -94,6 +96,7 @@ fn describe() {
 #[cfg(test)]
 mod tests {
     use metrics::{counter, histogram, with_local_recorder};
+    use millrace_runtime::metrics::COMMAND_SECONDS;
 
     use super::*;
 
@@ -123,9 +126,13 @@ mod tests {
 
     #[test]
     fn every_histogram_has_buckets() {
-        for (name, kind, _) in ALL {
-            let has_buckets = [COMMAND_SECONDS, BATCH_SECONDS].contains(&name);
-            assert_eq!(kind == Kind::Histogram, has_buckets, "{name}");
+        let recorder = builder().unwrap().build_recorder();
+        let handle = recorder.handle();
+        let histograms = ALL.iter().filter(|(_, kind, _)| *kind == Kind::Histogram);
+        for (name, ..) in histograms {
+            with_local_recorder(&recorder, || histogram!(*name).record(0.004));
+            let bucket = format!("{name}_bucket{{le=\"0.005\"}} 1");
+            assert!(handle.render().contains(&bucket), "{name}");
         }
     }
 }

@@ -54,7 +54,7 @@ fn documents_below(directory: &str) -> Vec<(String, Value)> {
         let path = format!("{directory}/{}", entry.file_name().to_str().unwrap());
         if entry.file_type().unwrap().is_dir() {
             found.extend(documents_below(&path));
-        } else if path.ends_with(".yaml") {
+        } else if entry.path().extension().is_some_and(|it| it == "yaml") {
             let documents = documents(&path).into_iter();
             found.extend(documents.map(|document| (path.clone(), document)));
         }
@@ -68,7 +68,9 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
-        other => panic!("no scalar: {other:?}"),
+        Value::Null | Value::Sequence(_) | Value::Mapping(_) | Value::Tagged(_) => {
+            panic!("no scalar: {value:?}")
+        }
     }
 }
 
