@@ -3,6 +3,7 @@
 use millrace_domain::bank::account::Account;
 use millrace_domain::bank::accounts::Accounts;
 use millrace_domain::bank::bonus::Bonus;
+use millrace_domain::bank::thank_you::ThankYou;
 use millrace_domain::bank::transfer::{Transfer, TransferPolicy};
 use millrace_domain::bank::transfers::Transfers;
 
@@ -25,4 +26,5 @@ fn bank() -> Context {
             cap: settings.bonus.cap,
         })
         .policy(TransferPolicy)
+        .mail_reactor(ThankYou)
 }

@@ -17,6 +17,7 @@ mod board;
 mod cli;
 mod contexts;
 mod http;
+mod mail;
 mod password;
 mod registry;
 mod run;

@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use millrace_avro::{Catalogue, CatalogueError};
-use millrace_eventsourcing::{Aggregate, Policy, Projection, Reactor};
+use millrace_eventsourcing::{Aggregate, Mail, Policy, Projection, Reactor};
 use millrace_runtime::reactor::Outside;
 use millrace_runtime::store::ContextTables;
 
@@ -30,6 +30,7 @@ pub(crate) use reactor::ReactorEntry;
 pub(crate) use reader::{Fold, Reader};
 pub(crate) use tasks::{TaskReader, task_codec};
 
+use crate::mail;
 use crate::settings::{Names, Settings};
 
 /// Everything that a program serves.
@@ -220,6 +221,12 @@ impl Context {
         O: Outside<R::Action> + Clone,
     {
         self.reactor_from(reactor, move |_| Ok(outside.clone()))
+    }
+
+    /// Sends the mails of one more reactor, through the server that the settings name.
+    #[must_use]
+    pub fn mail_reactor<R: Reactor<Action = Mail> + Clone>(self, reactor: R) -> Self {
+        self.reactor_from(reactor, mail::sender)
     }
 
     fn reactor_from<R, O>(

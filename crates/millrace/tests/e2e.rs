@@ -14,11 +14,15 @@ mod e2e {
     mod bad_input;
     mod cli;
     mod lifecycle;
+    mod mail;
     mod metrics;
     mod policies;
     mod process;
     mod scale;
     mod servers;
+    #[expect(dead_code, reason = "the tests of the adapter use more of it")]
+    #[path = "../../../smtp/tests/smtp/server.rs"]
+    mod smtp_server;
     mod tour;
     mod transfers;
     mod wait;

@@ -24,7 +24,7 @@ where
         input: step.input(),
         start: wiring.settings.start_of(R::NAME).into(),
     };
-    let attempt_max = std::time::Duration::from_secs(5);
+    let attempt_max = wiring.settings.smtp.timeout;
     let performer = Performer::new(outside, wiring.runtime.clone(), attempt_max);
     engine::work(seat, intake, step, &mut |now, engine| {
         performer.turn(now, engine);

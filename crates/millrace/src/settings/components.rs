@@ -108,6 +108,8 @@ pub(crate) struct SmtpSettings {
     pub(crate) url: Option<String>,
     /// Sender of mails.
     pub(crate) from: String,
+    /// How long one attempt may take.
+    pub(crate) timeout: Duration,
 }
 
 impl fmt::Debug for SmtpSettings {
@@ -115,6 +117,7 @@ impl fmt::Debug for SmtpSettings {
         formatter
             .debug_struct("SmtpSettings")
             .field("from", &self.from)
+            .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
 }

@@ -229,6 +229,11 @@ pub(crate) const BUSINESS: &[Setting] = &[
         |to, text| put(&mut to.smtp.from, mail_address(text)),
     )
     .help("sender of mails"),
+    Setting::new("smtp.timeout", "duration", "5s", |to, text| {
+        let range = Duration::from_millis(100)..=Duration::from_secs(600);
+        put(&mut to.smtp.timeout, duration(text, range))
+    })
+    .help("how long one attempt to send a mail may take"),
     Setting::new("bonus.account", "account id", "CEO", |to, text| {
         put(&mut to.bonus.account, required_text(text, 128))
     })

@@ -118,6 +118,7 @@ fn every_wrong_value_is_refused_with_its_key() {
         ("scylla.durable-after", "-1s"),
         ("smtp.url", "http://host"),
         ("smtp.from", "nobody"),
+        ("smtp.timeout", "99ms"),
         ("bonus.account", ""),
         ("bonus.divisor", "0"),
         ("bonus.cap", "1.5"),
@@ -192,11 +193,31 @@ fn what_the_adapters_refuse_is_named_too() {
             "schema-registry.url=http://user:hunter2@host",
             "schema-registry.url",
         ),
+        ("smtp.url=smtp://user:hunter2@host?tls=maybe", "smtp.url"),
+        ("smtp.url=smtp://hunter2@host", "smtp.url"),
     ] {
         let error = load("", &[], &[option]).unwrap_err();
         assert!(error.contains(&format!("`{key}`")), "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
+}
+
+#[test]
+fn a_sender_that_no_mail_server_takes_is_refused() {
+    let from = "smtp.from=a..b@host";
+    let error = load("", &[], &["smtp.url=smtp://host", from]).unwrap_err();
+    assert!(error.contains("`smtp.from`"), "{error}");
+}
+
+#[test]
+fn an_attempt_to_send_a_mail_has_its_time() {
+    let timeout = |options: &[&str]| load("", &[], options).map(|it| it.smtp.timeout);
+    assert_eq!(timeout(&[]), Ok(Duration::from_secs(5)));
+    for (given, expected) in [("100ms", 100), ("10m", 600_000)] {
+        let given = format!("smtp.timeout={given}");
+        assert_eq!(timeout(&[&given]), Ok(Duration::from_millis(expected)));
+    }
+    assert!(timeout(&["smtp.timeout=601s"]).is_err());
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use millrace_kafka::KafkaAccess;
 use millrace_runtime::clock::Clock;
 use millrace_scylla::{ConfigError, ScyllaStore};
+use millrace_smtp::{SmtpConfig, SmtpSender};
 
-use super::{KafkaSettings, Problem, ScyllaSettings, Settings};
+use super::{KafkaSettings, Problem, ScyllaSettings, Settings, SmtpSettings};
 
 impl KafkaSettings {
     /// For workers.
@@ -42,6 +43,20 @@ impl ScyllaSettings {
     }
 }
 
+impl SmtpSettings {
+    /// The sender of mails, if there is a mail server; connects when it has a mail.
+    pub(crate) fn sender(&self) -> Result<Option<SmtpSender>, millrace_smtp::ConfigError> {
+        let Some(url) = &self.url else {
+            return Ok(None);
+        };
+        SmtpSender::new(&SmtpConfig {
+            url: url.clone(),
+            from: self.from.clone(),
+        })
+        .map(Some)
+    }
+}
+
 impl Settings {
     /// What the adapters find wrong.
     pub(super) fn check_adapters(&self, clock: Arc<dyn Clock>) -> Vec<Problem> {
@@ -56,6 +71,9 @@ impl Settings {
             && let Err(error) = millrace_avro::Registry::new(url)
         {
             problems.push(Problem::new("schema-registry.url", None, error.to_string()));
+        }
+        if let Err(error) = self.smtp.sender() {
+            problems.push(Problem::new(error.key, None, error.reason));
         }
         problems
     }
