@@ -312,3 +312,32 @@ fn no_reader() -> Failure {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("take away old records: {0}")]
 pub struct KeepError(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_transaction_waits_for_the_disk_unless_told_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        let level = |options| {
+            let database = Database::open_with(dir.path(), options).unwrap();
+            let level = database.call(0, |turn| {
+                let connection = turn.connection;
+                let level = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
+                let level: i64 = level?;
+                Ok(level)
+            });
+            level.unwrap()
+        };
+        assert_eq!(level(Options::default()), 2);
+        let durability = Durability::Crash;
+        assert_eq!(
+            level(Options {
+                durability,
+                ..Options::default()
+            }),
+            1
+        );
+    }
+}

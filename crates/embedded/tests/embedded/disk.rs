@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::executor::block_on;
-use millrace_embedded::{Database, EmbeddedAccess, EmbeddedStore};
+use millrace_embedded::{Database, EmbeddedAccess, EmbeddedStore, FILE_NAME};
 use millrace_eventsourcing::{Row, Timestamp};
 use millrace_runtime::access::LogAccess;
 use millrace_runtime::log::CommitFailure;
@@ -11,13 +11,14 @@ use millrace_runtime::store::{Batch, ContextTables, Progress, ReadStore, Stamped
 use millrace_runtime::tables::TableAccess;
 use millrace_testkit::log_contract::Stage;
 use millrace_testkit::store_contract::{SINGLE, TABLES};
+use rusqlite::Connection;
 
 use crate::bench::{File, content, record};
 use crate::store_promises::CONTEXT;
 
 fn is_whole(file: &File) {
-    let path = file.path().join(millrace_embedded::FILE_NAME);
-    let connection = rusqlite::Connection::open(path).unwrap();
+    let path = file.path().join(FILE_NAME);
+    let connection = Connection::open(path).unwrap();
     let check = "PRAGMA integrity_check";
     let result: String = connection.query_row(check, [], |row| row.get(0)).unwrap();
     assert_eq!(result, "ok");
@@ -95,6 +96,30 @@ fn a_full_disk_refuses_what_is_written_and_work_goes_on_when_there_is_room() {
         .collect();
     assert_eq!(values, [(0, 6), (1, 5), (2, large.len())]);
     is_whole(&file);
+}
+
+#[test]
+fn what_is_too_large_for_the_room_left_does_not_keep_out_what_waits_with_it() {
+    let file = File::new();
+    let topic = file.topic("t.out", 1, &[("max.message.bytes", "100000000")]);
+    file.database.limit_pages(Some(60)).unwrap();
+    let holding = Connection::open(file.path().join(FILE_NAME)).unwrap();
+    holding.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // The first is on its way alone; the others wait behind it and go together.
+    let senders = [10, 1_000_000, 10, 10].map(|length| {
+        let log = file.access();
+        let sender = std::thread::spawn(move || {
+            let value = "x".repeat(length);
+            let records = record(topic.partition(0), "k", Some(&value));
+            log.appender().unwrap().append(&records).is_ok()
+        });
+        std::thread::sleep(Duration::from_millis(20));
+        sender
+    });
+    drop(holding);
+    let results = senders.map(|sender| sender.join().unwrap());
+    assert_eq!(results, [true, false, true, true]);
+    assert_eq!(content(file.path(), topic.partition(0)).len(), 3);
 }
 
 /// Runs where a small file system can be mounted, and says so where not.

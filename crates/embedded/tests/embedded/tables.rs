@@ -214,3 +214,28 @@ fn a_table_that_is_missing_is_named_with_the_key() {
         "{error}"
     );
 }
+
+#[test]
+fn a_batch_that_fails_halfway_leaves_nothing_of_it() {
+    let tables = Tables::new();
+    let row = |id: &str, stamp| StampedRow {
+        row: Row::upsert(&SINGLE, [("id", id.into())]),
+        stamp,
+    };
+    let rows = |rows| Batch {
+        rows,
+        ..batch(CONTEXT, Row::upsert(&SINGLE, [("id", "x".into())]), 1)
+    };
+    block_on(tables.store.apply(rows(vec![row("odd", 1)]))).unwrap();
+    block_on(tables.store.truncate(CONTEXT, "p", &[])).unwrap();
+    let path = tables.file.path().join(millrace_embedded::FILE_NAME);
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let damage = "UPDATE row_stamps SET stamps = x'010203'";
+    assert_eq!(connection.execute(damage, []).unwrap(), 1);
+    let both = rows(vec![row("good", 2), row("odd", 2)]);
+    let error = block_on(tables.store.apply(both)).unwrap_err().to_string();
+    assert!(error.contains("row_stamps"), "{error}");
+    let good = block_on(tables.store.select(CONTEXT, &SINGLE, &["good".into()], 1));
+    assert_eq!(good, Ok(vec![]));
+    assert_eq!(block_on(tables.store.progress(CONTEXT, "p")), Ok(vec![]));
+}
