@@ -13,6 +13,7 @@
 //! }
 //! ```
 
+mod backend;
 mod board;
 mod cli;
 mod contexts;

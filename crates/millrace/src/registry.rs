@@ -19,6 +19,7 @@ use millrace_avro::{Catalogue, CatalogueError};
 use millrace_eventsourcing::{Aggregate, Mail, Policy, Projection, Reactor};
 use millrace_runtime::reactor::Outside;
 use millrace_runtime::store::ContextTables;
+use millrace_runtime::topic_spec::{Layout, TopicKind, TopicSpec, aggregate_topics};
 
 pub(crate) use aggregate::AggregateEntry;
 pub use check::DuplicateError;
@@ -122,6 +123,20 @@ impl Registry {
                 tables: tables(each),
             })
             .collect()
+    }
+
+    /// The topics of everything that is registered, as the settings want them.
+    pub(crate) fn topics(&self, settings: &Settings) -> Vec<TopicSpec> {
+        let layout = Layout {
+            partitions: settings.partitions,
+            replication_factor: settings.replication_factor,
+        };
+        let aggregates = self.aggregates();
+        let topics = aggregates.flat_map(|aggregate| aggregate_topics(aggregate.name(), layout));
+        // As many partitions as what they read has.
+        let owners = self.task_owners();
+        let states = owners.map(|(owner, _)| TopicSpec::of(owner, TopicKind::State, layout));
+        topics.chain(states).collect()
     }
 
     /// The names that settings may mention.

@@ -1,37 +1,54 @@
 //! What every command has at hand.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Context;
-use millrace_kafka::KafkaAccess;
-use millrace_runtime::clock::SystemClock;
-use millrace_scylla::ScyllaStore;
+use millrace_runtime::access::LogAccess;
+use millrace_runtime::clock::{Clock, SystemClock};
 
+use crate::backend::{Backend, Store};
 use crate::registry::Registry;
 use crate::schemas::{KnownSchemas, Registration};
-use crate::settings::{Backend, Settings};
+use crate::settings::Settings;
 
 /// The contexts that are served, and the settings.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) registry: Registry,
     pub(crate) settings: Settings,
+    backend: OnceCell<Backend>,
+    clock: Arc<dyn Clock>,
 }
 
 impl App {
-    pub(super) const fn new(registry: Registry, settings: Settings) -> Self {
-        Self { registry, settings }
+    pub(super) fn new(registry: Registry, settings: Settings) -> Self {
+        Self {
+            registry,
+            settings,
+            backend: OnceCell::new(),
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+
+    /// Where records and rows are kept; opened when it is first asked for.
+    fn backend(&self) -> anyhow::Result<&Backend> {
+        if let Some(backend) = self.backend.get() {
+            return Ok(backend);
+        }
+        let backend = Backend::open(&self.settings, &self.registry, &self.clock)?;
+        Ok(self.backend.get_or_init(|| backend))
     }
 
     /// The read tables.
-    pub(crate) fn store(&self) -> anyhow::Result<ScyllaStore> {
-        Ok(self.settings.scylla.store(Arc::new(SystemClock::new()))?)
+    pub(crate) fn store(&self) -> anyhow::Result<Store> {
+        self.backend()?.store(&self.settings, &self.clock)
     }
 
     /// The log, for everything but workers.
-    pub(crate) fn log(&self) -> KafkaAccess {
-        self.settings.kafka.access()
+    pub(crate) fn log(&self) -> anyhow::Result<Arc<dyn LogAccess>> {
+        Ok(self.backend()?.access())
     }
 
     /// The schemas, registered if there is a registry.
@@ -42,16 +59,6 @@ impl App {
             .context("the schemas cannot be used")?;
         let url = self.settings.schema_registry_url.as_deref();
         Ok(Registration::new(catalogue, url)?.complete()?)
-    }
-
-    /// Refuses backends that a command cannot use.
-    pub(crate) fn require_kafka(&self) -> Result<(), UsageError> {
-        match self.settings.backend {
-            Backend::Kafka => Ok(()),
-            Backend::Embedded => Err(UsageError::new(
-                "`backend`: the embedded backend is not built yet; use --backend kafka",
-            )),
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use anyhow::bail;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use millrace_runtime::access::{LogAccess, Span};
+use millrace_runtime::access::Span;
 use millrace_runtime::topic::Topic;
 use serde::Serialize;
 
@@ -59,7 +59,6 @@ struct Entry {
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
     match &args.action {
         Action::List {
             aggregate,
@@ -76,7 +75,7 @@ fn list(app: &App, only: Option<&str>, limit: usize, json: bool) -> anyhow::Resu
         None => app.registry.aggregates().map(|one| one.name()).collect(),
     };
     let decoder = Decoder::open(app)?;
-    let log = app.log();
+    let log = app.log()?;
     let mut entries = Vec::new();
     for aggregate in aggregates {
         let bounds = log.bounds(Topic::of(aggregate, "dead-letters"))?;
@@ -159,7 +158,7 @@ fn show(app: &App, letter: &str, json: bool) -> anyhow::Result<Exit> {
     })?;
     let topic = Topic::of(find::aggregate(app, aggregate)?.name(), "dead-letters");
     let decoder = Decoder::open(app)?;
-    let log = app.log();
+    let log = app.log()?;
     let bounds = log.bounds(topic)?;
     let there = bounds.iter().find(|bounds| {
         bounds.source.partition == partition && (bounds.first..bounds.stable_end).contains(&offset)

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use millrace_eventsourcing::Timestamp;
-use millrace_runtime::access::{LogAccess, Span};
+use millrace_runtime::access::Span;
 use millrace_runtime::log::Record;
 use millrace_runtime::partitioner::partition_of;
 use millrace_runtime::topic::Topic;
@@ -81,11 +81,10 @@ struct Standing {
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
     let aggregate = find::aggregate(app, &args.aggregate)?;
     let reader = aggregate.reader(&app.catalogue()?)?;
     let id = aggregate.normalise_id(&args.id);
-    let log = app.log();
+    let log = app.log()?;
     let bounds = log.bounds(Topic::of(aggregate.name(), "events"))?;
     let partition = partition_of(id.as_bytes(), i32::try_from(bounds.len())?);
     let spans: Vec<_> = bounds

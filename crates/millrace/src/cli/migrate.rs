@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Context;
+use millrace_runtime::tables::TableAccess;
 
 use super::{App, Exit, block_on};
 
@@ -11,7 +12,6 @@ use super::{App, Exit, block_on};
 const WAIT: Duration = Duration::from_mins(1);
 
 pub(super) fn run(app: &App) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
     let store = app.store()?;
     let tables = app.registry.tables();
     let applied = block_on(store.migrate(&tables, WAIT))?

@@ -6,7 +6,7 @@ use anyhow::Context;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use millrace_eventsourcing::{Cell, Column, ColumnType, Table, Timestamp};
 use millrace_runtime::store::PROGRESS;
-use millrace_runtime::tables::SelectError;
+use millrace_runtime::tables::{SelectError, TableAccess};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -35,7 +35,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
     if args.limit <= 0 {
         return Err(UsageError::new("--limit must be 1 or more").into());
     }

@@ -18,7 +18,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(app: App, args: &Args) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
     let (context, projection) = find::projection(&app, &args.projection)?;
     let projection = std::sync::Arc::clone(projection);
     let rebuild = Rebuild::new(&app.registry, app.settings, context, projection)?;

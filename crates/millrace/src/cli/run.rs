@@ -20,7 +20,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(app: App, args: Args) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
     for name in &args.contexts {
         if !app
             .registry

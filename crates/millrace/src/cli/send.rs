@@ -5,6 +5,7 @@ mod lines;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -62,7 +63,6 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
     let mut sender = Sender::open(app, args.wait.then_some(args.timeout))?;
     if args.aggregate == "-" {
         let flags = [
@@ -95,7 +95,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<Exit> {
 /// Puts commands into their topics, and waits for their outcomes if somebody wants to.
 struct Sender<'a> {
     app: &'a App,
-    log: Box<dyn LogAccess>,
+    log: Arc<dyn LogAccess>,
     appender: Box<dyn Appender>,
     /// The commands topic of each aggregate and its number of partitions.
     topics: BTreeMap<&'static str, (Topic, i32)>,
@@ -116,7 +116,7 @@ fn not_acknowledged(commands: &[Command]) -> String {
 
 impl<'a> Sender<'a> {
     fn open(app: &'a App, wait: Option<Duration>) -> anyhow::Result<Self> {
-        let log: Box<dyn LogAccess> = Box::new(app.log());
+        let log = app.log()?;
         Ok(Self {
             app,
             appender: log.appender()?,

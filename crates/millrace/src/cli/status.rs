@@ -20,7 +20,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
     let process = process::status(&app.settings.http.listen);
     let groups = group::all(app)?;
     let mut out = io::stdout().lock();

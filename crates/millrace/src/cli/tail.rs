@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::str::FromStr;
 
-use millrace_runtime::access::{Bounds, LogAccess, Seen, Span};
+use millrace_runtime::access::{Bounds, Seen, Span};
 use millrace_runtime::log::Record;
 use millrace_runtime::topic::Topic;
 
@@ -62,9 +62,8 @@ impl From {
 }
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
     let decoder = Decoder::open(app)?;
-    let log = app.log();
+    let log = app.log()?;
     let bounds = log.bounds(Topic::intern(args.topic))?;
     let mut out = io::stdout().lock();
     let mut show = |record: &Record<'_>| -> Guarded {

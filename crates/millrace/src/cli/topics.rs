@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::bail;
 use millrace_runtime::access::{Created, LogAccess};
-use millrace_runtime::topic_spec::{Layout, TopicKind, TopicSpec, aggregate_topics, compare};
+use millrace_runtime::topic_spec::{TopicSpec, compare};
 
 use super::{App, Exit};
 
@@ -23,9 +23,8 @@ enum Action {
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
-    let specs = specs(app);
-    let log = app.log();
+    let specs = app.registry.topics(&app.settings);
+    let log = app.log()?;
     let mut out = io::stdout().lock();
     if matches!(args.action, Action::Create) {
         let created = log.create(&specs)?;
@@ -37,21 +36,7 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
             writeln!(out, "{word:7}  {}", spec.name)?;
         }
     }
-    check(&log, &specs, &mut out)
-}
-
-/// The topics of everything that is registered, as the settings want them.
-pub(super) fn specs(app: &App) -> Vec<TopicSpec> {
-    let layout = Layout {
-        partitions: app.settings.partitions,
-        replication_factor: app.settings.replication_factor,
-    };
-    let aggregates = app.registry.aggregates();
-    let topics = aggregates.flat_map(|aggregate| aggregate_topics(aggregate.name(), layout));
-    // As many partitions as what they read has.
-    let owners = app.registry.task_owners();
-    let states = owners.map(|(owner, _)| TopicSpec::of(owner, TopicKind::State, layout));
-    topics.chain(states).collect()
+    check(log.as_ref(), &specs, &mut out)
 }
 
 fn check(log: &dyn LogAccess, specs: &[TopicSpec], out: &mut impl Write) -> anyhow::Result<Exit> {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use millrace_eventsourcing::Timestamp;
-use millrace_runtime::access::LogAccess;
 use millrace_runtime::clock::{Clock, SystemClock};
 use millrace_runtime::outcome::Outcome;
 use millrace_runtime::store::{Progress, ReadStore};
@@ -38,7 +37,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<Exit> {
-    app.require_kafka()?;
     let clock = SystemClock::new();
     let projection = args
         .projection
@@ -68,7 +66,7 @@ fn outcome_of(
     limit: Duration,
     now: Timestamp,
 ) -> anyhow::Result<String> {
-    let log = app.log();
+    let log = app.log()?;
     let back = i64::try_from(LOOK_BACK.as_micros())?;
     let since = Timestamp::from_micros(now.as_micros().saturating_sub(back));
     let mut from = Vec::new();
@@ -80,7 +78,7 @@ fn outcome_of(
         of: None,
     };
     let mut text = String::new();
-    outcomes::follow(&log, &from, [awaited], limit, &mut |found| {
+    outcomes::follow(log.as_ref(), &from, [awaited], limit, &mut |found| {
         found.text.clone_into(&mut text);
         Ok(())
     })?;

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use millrace_kafka::Role;
 use millrace_runtime::addresses::Addresses;
 use millrace_runtime::clock::Now;
 use millrace_runtime::engine::{Engine, EngineConfig, StartAt};
@@ -13,6 +12,7 @@ use millrace_runtime::worker::{self, Shell};
 
 use super::standing::{Watched, reasons};
 use super::{End, Seat, membership, topics};
+use crate::backend::Seating;
 use crate::settings::Start;
 
 /// Which records a worker takes.
@@ -57,7 +57,7 @@ pub(super) fn work<S: Step>(
         group: group.to_owned(),
     };
     let producers = format!("millrace.{}.{group}.{}", settings.instance, seat.number);
-    let log = match membership::join(seat, group, &[input], Role::Worker { producers }) {
+    let log = match membership::join(seat, group, &[input], Seating::Worker { producers }) {
         Ok(log) => log,
         Err(end) => return end,
     };

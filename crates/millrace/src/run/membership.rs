@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use millrace_kafka::{KafkaLog, OpenError, Role};
 use millrace_runtime::topic::Topic;
 use millrace_runtime::worker::Ended;
 
 use super::{End, Seat};
+use crate::backend::{AnyLog, NoPlace, Seating};
 
 /// How long leaving the group may take after the work is done.
 const LEAVE_MAX: Duration = Duration::from_secs(3);
@@ -19,16 +19,19 @@ pub(super) fn join(
     seat: Seat<'_>,
     group: &str,
     topics: &[Topic],
-    role: Role,
-) -> Result<KafkaLog, End> {
-    KafkaLog::open(&seat.wiring.kafka, group, topics, role).map_err(|error| match error {
-        OpenError::Config(wrong) => End::Fatal(wrong.to_string()),
-        OpenError::Client { .. } => End::Broken(format!("{:#}", anyhow::Error::new(error))),
-    })
+    seating: Seating,
+) -> Result<AnyLog, End> {
+    let backend = &seat.wiring.backend;
+    backend
+        .join(group, topics, seating)
+        .map_err(|none| match none {
+            NoPlace::Never(reason) => End::Fatal(reason),
+            NoPlace::NotNow(reason) => End::Broken(reason),
+        })
 }
 
 /// Gives the place up.
-pub(super) fn leave(log: KafkaLog, ended: Ended) -> End {
+pub(super) fn leave(log: AnyLog, ended: Ended) -> End {
     log.close(LEAVE_MAX);
     match ended {
         Ended::Stopped => End::Stopped,

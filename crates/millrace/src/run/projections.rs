@@ -3,15 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use millrace_kafka::Role;
 use millrace_runtime::projector::{self, Projector, ProjectorConfig, Shell, Source};
 use millrace_runtime::store::ContextTables;
+use millrace_runtime::tables::TableAccess;
 use millrace_runtime::topic::Topic;
 
 use super::standing::{Watched, reasons};
 use super::supervise::pause;
 use super::topics::{self, LOOK_INTERVAL};
 use super::{End, Seat, membership, registering};
+use crate::backend::Seating;
 use crate::registry::{ProjectionEntry, group_of_projection};
 
 /// How long one look at the tables may take.
@@ -42,7 +43,7 @@ pub(super) fn work_on_projection(
     }
     let group = group_of_projection(context, projection.name());
     let inputs: Vec<Topic> = sources.iter().map(|source| source.topic).collect();
-    let log = match membership::join(seat, &group, &inputs, Role::Reader) {
+    let log = match membership::join(seat, &group, &inputs, Seating::Reader) {
         Ok(log) => log,
         Err(end) => return end,
     };
@@ -77,7 +78,7 @@ fn config(
         sources,
         start: settings.start_of(&group).into(),
         accept_gap: settings.accept_gap.contains(&group),
-        durable_after: settings.scylla.durable_after,
+        durable_after: seat.wiring.backend.durable_after(settings),
         drain_max: seat.wiring.drain_max(),
         seed: fastrand::u64(..),
         group,

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use millrace_runtime::access::{Bounds, LogAccess};
+use millrace_runtime::access::Bounds;
 use millrace_runtime::log::GroupOffset;
 use millrace_runtime::store::{Progress, ReadStore};
+use millrace_runtime::tables::TableAccess;
 use millrace_runtime::topic::Topic;
 use tokio::runtime::Runtime;
 

@@ -1,10 +1,11 @@
 //! Before a worker begins: are its topics there, and do they agree?
 
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use millrace_runtime::access::{AccessError, FoundTopic, LogAccess};
+use millrace_runtime::access::{AccessError, FoundTopic};
 use millrace_runtime::topic_spec::{PartitionFault, common_partitions, compare_settings};
 
 use super::supervise::{WAIT_SLICE, pause};
@@ -55,7 +56,7 @@ fn check_settings(found: &[FoundTopic]) -> Result<(), End> {
 /// answers.
 fn describe(seat: Seat<'_>, topics: &[&str]) -> Result<Result<Vec<FoundTopic>, AccessError>, End> {
     let (sender, answer) = channel();
-    let access = seat.wiring.access.clone();
+    let access = Arc::clone(&seat.wiring.access);
     let names: Vec<_> = topics.iter().map(|name| (*name).to_owned()).collect();
     // It ends by the client's own time-out, and holds nothing that anybody waits for.
     thread::spawn(move || {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use millrace_kafka::{Config, KafkaAccess};
+use millrace_runtime::access::LogAccess;
 use millrace_runtime::clock::{Clock, Now, SystemClock};
 use millrace_runtime::stop::StopToken;
-use millrace_scylla::ScyllaStore;
 use tokio::runtime::Handle;
 use tracing::info;
 
+use crate::backend::{Backend, Store};
 use crate::board::Board;
 use crate::registry::{AggregateEntry, Registry};
 use crate::schemas::Registration;
@@ -23,10 +23,10 @@ pub(crate) struct Wiring {
     /// All aggregates that the program knows: those that answers and follow-ups may be for.
     pub(crate) aggregates: Vec<Arc<dyn AggregateEntry>>,
     pub(crate) schemas: Arc<Registration>,
-    pub(crate) kafka: Config,
-    pub(crate) access: KafkaAccess,
-    pub(crate) store: ScyllaStore,
-    pub(crate) clock: Arc<SystemClock>,
+    pub(crate) backend: Backend,
+    pub(crate) access: Arc<dyn LogAccess>,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stop: StopToken,
     pub(crate) board: Board,
     pub(crate) runtime: Handle,
@@ -39,13 +39,15 @@ impl Wiring {
         runtime: Handle,
     ) -> anyhow::Result<Self> {
         let catalogue = registry.catalogue().context("the schemas cannot be used")?;
-        let clock = Arc::new(SystemClock::new());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let backend = Backend::open(&settings, registry, &clock)?;
+        backend.claim()?;
         let url = settings.schema_registry_url.as_deref();
         Ok(Self {
             schemas: Arc::new(Registration::new(catalogue, url)?),
-            kafka: settings.kafka.config(),
-            access: settings.kafka.access(),
-            store: settings.scylla.store(Arc::<SystemClock>::clone(&clock))?,
+            access: backend.access(),
+            store: backend.store(&settings, &clock)?,
+            backend,
             aggregates: registry.aggregates().map(Arc::clone).collect(),
             settings,
             clock,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use millrace_kafka::KafkaAccess;
 use millrace_runtime::clock::Clock;
 use millrace_scylla::{ConfigError, ScyllaStore};
 use millrace_smtp::{SmtpConfig, SmtpSender};
@@ -18,11 +17,6 @@ impl KafkaSettings {
             transaction_timeout: self.transaction_timeout,
             properties: self.properties.clone(),
         }
-    }
-
-    /// For everything else.
-    pub(crate) fn access(&self) -> KafkaAccess {
-        KafkaAccess::new(self.config())
     }
 }
 

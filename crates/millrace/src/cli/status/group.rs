@@ -59,11 +59,11 @@ pub(super) struct Place {
 
 /// All groups of everything that is registered.
 pub(super) fn all(app: &App) -> anyhow::Result<Vec<GroupStatus>> {
-    let log = app.log();
+    let log = app.log()?;
     let schemas = app.catalogue()?;
     let mut groups = Vec::new();
     for aggregate in app.registry.aggregates() {
-        groups.push(of_aggregate(&log, &schemas, aggregate.as_ref())?);
+        groups.push(of_aggregate(log.as_ref(), &schemas, aggregate.as_ref())?);
     }
     for (owner, aggregate) in app.registry.task_owners() {
         let topic = |owner: &str, kind: TopicKind| Topic::of(owner, kind.word());
@@ -72,12 +72,12 @@ pub(super) fn all(app: &App) -> anyhow::Result<Vec<GroupStatus>> {
             topic(owner, TopicKind::State),
         );
         let reader = TaskReader::open(&schemas, owner)?;
-        groups.push(of_task(&log, owner, (input, state), &reader)?);
+        groups.push(of_task(log.as_ref(), owner, (input, state), &reader)?);
     }
     for (context, projection) in app.registry.projections() {
         groups.push(of_projection(
             app,
-            &log,
+            log.as_ref(),
             &schemas,
             context,
             projection.as_ref(),

@@ -6,8 +6,9 @@ use std::time::Duration;
 use millrace_eventsourcing::{Cell, Table};
 use millrace_runtime::outcome::{Outcome, Status};
 use millrace_runtime::projector::OUTCOMES;
-use millrace_scylla::ScyllaStore;
+use millrace_runtime::tables::TableAccess;
 
+use crate::backend::Store;
 use crate::cli::{App, block_on};
 
 /// The table is a short cut; a store that is slow or away does not hold up the look at the log.
@@ -38,7 +39,7 @@ pub(super) fn outcome(
         .transpose()?)
 }
 
-async fn look(store: &ScyllaStore, context: &'static str, command_id: &str) -> Option<Vec<Cell>> {
+async fn look(store: &Store, context: &'static str, command_id: &str) -> Option<Vec<Cell>> {
     let key = [Cell::from(command_id)];
     match store.select(context, &OUTCOMES, &key, 1).await {
         Ok(rows) => rows.into_iter().next(),
