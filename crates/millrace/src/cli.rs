@@ -8,6 +8,7 @@ mod app;
 mod check_config;
 mod dead_letters;
 mod decoded;
+mod demo;
 #[cfg(test)]
 mod deploy;
 mod find;
@@ -35,6 +36,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use app::{App, UsageError, block_on};
+pub(crate) use demo::Post;
 
 use crate::registry::{DuplicateError, Registry};
 use crate::settings::{LogSettings, Settings, SettingsError, Sources};
@@ -58,6 +60,8 @@ enum Command {
     CheckConfig(check_config::Args),
     /// What could not be used and was set aside
     DeadLetters(dead_letters::Args),
+    /// Tell the bank's story on a local file: nothing to install, nothing to start
+    Demo,
     /// Hash a password: one line of standard input to a PHC string
     HashPassword,
     /// Events of one aggregate, and last its state after them
@@ -100,6 +104,7 @@ impl Command {
         match self {
             Self::CheckConfig(args) => check_config::run(&app, &args),
             Self::DeadLetters(args) => dead_letters::run(&app, &args),
+            Self::Demo => demo::run(&app),
             Self::HashPassword => hash_password::run(&app),
             Self::History(args) => history::run(&app, &args),
             Self::List => list::run(&app),

@@ -7,11 +7,17 @@ use millrace_domain::bank::thank_you::ThankYou;
 use millrace_domain::bank::transfer::{Transfer, TransferPolicy};
 use millrace_domain::bank::transfers::Transfers;
 
+use crate::cli::Post;
 use crate::registry::{Context, Registry};
 
 /// The contexts of this program.
 pub fn contexts() -> Registry {
-    Registry::new([bank()])
+    Registry::new([bank().mail_reactor(ThankYou)])
+}
+
+/// The same, with mails going to a post in this process.
+pub(crate) fn with_post(post: Post) -> Registry {
+    Registry::new([bank().reactor(ThankYou, post)])
 }
 
 fn bank() -> Context {
@@ -26,5 +32,4 @@ fn bank() -> Context {
             cap: settings.bonus.cap,
         })
         .policy(TransferPolicy)
-        .mail_reactor(ThankYou)
 }

@@ -11,6 +11,7 @@ mod registering;
 mod signals;
 mod standing;
 mod supervise;
+mod team;
 mod topics;
 mod wiring;
 
@@ -27,6 +28,7 @@ use projections::work_on_projection;
 pub(crate) use reactors::work_on_reactor;
 pub(crate) use supervise::End;
 use supervise::{Crew, Finished};
+pub(crate) use team::Team;
 pub(crate) use wiring::{Seat, Wiring};
 
 use crate::http::{self, Served};

@@ -56,7 +56,10 @@ fn directives(level: &str) -> String {
         "debug" | "trace" => ("warn", "warn"),
         _ => ("warn", "off"),
     };
-    format!("{libraries},rdkafka={clients},librdkafka={clients},scylla={clients},millrace={level}")
+    // A union of one record is how every union begins; the parser of schemas warns of it each time.
+    format!(
+        "{libraries},apache_avro=error,rdkafka={clients},librdkafka={clients},scylla={clients},millrace={level}"
+    )
 }
 
 /// Starts to collect metrics, each with its help text.

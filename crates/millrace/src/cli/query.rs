@@ -57,7 +57,7 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn find(app: &App, name: &str) -> Result<(&'static str, &'static Table), UsageError> {
+pub(super) fn find(app: &App, name: &str) -> Result<(&'static str, &'static Table), UsageError> {
     let tables = app.registry.tables();
     let all = tables.iter().flat_map(|context| {
         let declared = context.tables.iter().copied().chain([&PROGRESS]);
@@ -136,11 +136,22 @@ fn value(cell: &Cell) -> Value {
 }
 
 fn grid(table: &Table, rows: &[Vec<Cell>]) -> comfy_table::Table {
+    grid_of(table, rows, |_| true)
+}
+
+/// The rows as a table for people, with the columns that are wanted.
+pub(super) fn grid_of(
+    table: &Table,
+    rows: &[Vec<Cell>],
+    is_wanted: impl Fn(&str) -> bool,
+) -> comfy_table::Table {
     let mut grid = comfy_table::Table::new();
     grid.load_style(UTF8_FULL_CONDENSED);
-    grid.set_header(table.columns.iter().map(|column| column.name));
+    let columns = || table.columns.iter().map(|column| column.name);
+    grid.set_header(columns().filter(|name| is_wanted(name)));
     for row in rows {
-        grid.add_row(row.iter().map(text));
+        let cells = columns().zip(row).filter(|(name, _)| is_wanted(name));
+        grid.add_row(cells.map(|(_, cell)| text(cell)));
     }
     grid
 }

@@ -18,7 +18,8 @@ use millrace_runtime::topic::{Topic, TopicPartition};
 use super::outcomes::{self, Awaited};
 use super::{App, Exit, UsageError};
 use crate::settings::parse_duration;
-use command::{Command, Envelope};
+pub(super) use command::Command;
+use command::Envelope;
 use lines::Lines;
 
 #[derive(Debug, clap::Args)]

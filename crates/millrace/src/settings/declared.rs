@@ -230,7 +230,7 @@ pub(crate) const BUSINESS: &[Setting] = &[
     )
     .help("sender of mails"),
     Setting::new("smtp.timeout", "duration", "5s", |to, text| {
-        let range = Duration::from_millis(100)..=Duration::from_secs(600);
+        let range = Duration::from_millis(100)..=Duration::from_mins(10);
         put(&mut to.smtp.timeout, duration(text, range))
     })
     .help("how long one attempt to send a mail may take"),

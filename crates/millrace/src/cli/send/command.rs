@@ -60,17 +60,17 @@ impl Envelope {
 
 /// A command, ready to be sent.
 #[derive(Debug)]
-pub(super) struct Command {
-    pub(super) aggregate: &'static str,
+pub(in crate::cli) struct Command {
+    pub(in crate::cli) aggregate: &'static str,
     /// The id, normalised.
-    pub(super) key: String,
-    pub(super) id: String,
-    pub(super) value: String,
+    pub(in crate::cli) key: String,
+    pub(in crate::cli) id: String,
+    pub(in crate::cli) value: String,
 }
 
 impl Command {
     /// From a JSON line.
-    pub(super) fn of_line(app: &App, line: &str) -> Result<Self, String> {
+    pub(in crate::cli) fn of_line(app: &App, line: &str) -> Result<Self, String> {
         let mut envelope: Envelope =
             serde_json::from_str(line).map_err(|error| error.to_string())?;
         let aggregate = envelope.aggregate.take().ok_or("`aggregate` is missing")?;
