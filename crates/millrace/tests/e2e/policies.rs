@@ -207,5 +207,8 @@ fn s6_three_policies_one_of_them_crashed_and_a_reset_make_each_bonus_once() {
         ACCOUNTS + 1,
         "also none that was only a duplicate"
     );
-    assert_eq!(balance(&world, CEO), 100 * (ACCOUNTS as i64 + 1));
+    assert_eq!(
+        balance(&world, CEO),
+        100 * (i64::try_from(ACCOUNTS).unwrap() + 1)
+    );
 }
