@@ -9,6 +9,8 @@
 mod reuse;
 #[path = "smtp/server.rs"]
 mod server;
+#[path = "smtp/tls.rs"]
+mod tls;
 
 use std::time::Duration;
 
