@@ -87,6 +87,8 @@ mod ear {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
+    const TROUBLE_PAUSE: Duration = Duration::from_millis(10);
+
     /// Hears bells.
     #[derive(Debug)]
     pub(crate) struct Ear(Inotify);
@@ -106,7 +108,8 @@ mod ear {
             let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
             let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
             if poll(&mut fds, timeout).is_err() {
-                return;
+                // Whatever it is, it must not come again and again without a rest.
+                return std::thread::sleep(TROUBLE_PAUSE);
             }
             // Emptied, so that the next wait waits.
             while self.0.read_events().is_ok_and(|events| !events.is_empty()) {}

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded};
 use futures::channel::oneshot;
@@ -12,7 +13,7 @@ use futures::executor::block_on;
 use millrace_runtime::clock::{Clock, SystemClock};
 use millrace_runtime::topic::TopicPartition;
 use rusqlite::Connection;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::bell::Bells;
 use crate::claim::{self, ClaimError};
@@ -65,17 +66,40 @@ struct Inner {
     shared: Arc<Shared>,
     /// Dropped first: what is on its way is still written.
     writer: Writer,
-    reads: Mutex<Option<Sender<Read>>>,
-    is_watching: Mutex<bool>,
+    reading: Mutex<Option<Reading>>,
+    watching: Mutex<Option<JoinHandle<()>>>,
     /// Dropped last.
     claim: Mutex<Option<File>>,
 }
 
+/// The thread that reads, and the way to it.
+#[derive(Debug)]
+struct Reading {
+    sender: Sender<Read>,
+    thread: JoinHandle<()>,
+}
+
 impl Drop for Inner {
+    /// Ends all threads. SQLite removes its files beside the database by their names when the last
+    /// connection goes: one that went later could take those of a new database at the same place.
     fn drop(&mut self) {
         self.shared.is_closing.store(true, Ordering::Release);
         // Wakes our own watcher.
         self.shared.bells.ring(false);
+        let watching = self
+            .watching
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        let reading = self
+            .reading
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        let reader = reading.take().map(|reading| reading.thread);
+        for thread in watching.take().into_iter().chain(reader) {
+            if thread.join().is_err() {
+                warn!("a thread of the database panicked");
+            }
+        }
     }
 }
 
@@ -119,8 +143,8 @@ impl Database {
         let inner = Inner {
             shared,
             writer,
-            reads: Mutex::new(None),
-            is_watching: Mutex::new(false),
+            reading: Mutex::new(None),
+            watching: Mutex::new(None),
             claim: Mutex::new(None),
         };
         Ok(Self {
@@ -213,11 +237,10 @@ impl Database {
 
     /// Hears from now on what other processes write.
     pub(crate) fn watch(&self) -> Result<(), OpenError> {
-        let watching = self.inner.is_watching.lock();
-        let mut is_watching = watching.unwrap_or_else(PoisonError::into_inner);
-        if !*is_watching {
-            watcher::start(self.shared())?;
-            *is_watching = true;
+        let watching = self.inner.watching.lock();
+        let mut watching = watching.unwrap_or_else(PoisonError::into_inner);
+        if watching.is_none() {
+            *watching = Some(watcher::start(self.shared())?);
         }
         Ok(())
     }
@@ -280,13 +303,10 @@ impl Database {
 
     /// The way to the thread that reads, which is started by the first to ask.
     fn reads(&self) -> Result<Sender<Read>, Failure> {
-        let mut reads = self
-            .inner
-            .reads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = &*reads {
-            return Ok(sender.clone());
+        let reading = self.inner.reading.lock();
+        let mut reading = reading.unwrap_or_else(PoisonError::into_inner);
+        if let Some(reading) = &*reading {
+            return Ok(reading.sender.clone());
         }
         let connection = self.shared().connect_to_read()?;
         let (sender, receiver) = bounded::<Read>(READS_MAX);
@@ -296,8 +316,9 @@ impl Database {
             }
         };
         let thread = std::thread::Builder::new().name("embedded-reader".to_owned());
-        thread.spawn(work).map_err(|_| no_reader())?;
-        Ok(reads.insert(sender).clone())
+        let thread = thread.spawn(work).map_err(|_| no_reader())?;
+        let started = Reading { sender, thread };
+        Ok(reading.insert(started).sender.clone())
     }
 }
 

@@ -34,25 +34,27 @@ pub enum JoinError {
     #[error("there is no topic `{0}`")]
     NoSuchTopic(String),
     /// The file cannot be used.
-    #[error("open the database for group `{group}`: {reason}")]
+    #[error("open the database for group `{group}`")]
     Database {
         /// The group.
         group: String,
-        /// What was said.
-        reason: String,
+        /// Why not.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 /// One worker's place in a consumer group. Dropping it leaves the group, once what is on its way
 /// has ended.
 pub struct EmbeddedLog {
-    desk: Desk,
     connection: Connection,
+    restores: VecDeque<Restore>,
     owned: BTreeMap<TopicPartition, Slot>,
     delivery: Delivery,
-    restores: VecDeque<Restore>,
     trouble: Option<String>,
     leave_max: Duration,
+    /// The last field: our connections are closed before the database may be.
+    desk: Desk,
 }
 
 impl EmbeddedLog {
@@ -69,20 +71,18 @@ impl EmbeddedLog {
         if !database.is_claimed() {
             return Err(JoinError::NotClaimed);
         }
-        let failed = |reason: String| JoinError::Database {
+        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| JoinError::Database {
             group: group.to_owned(),
-            reason,
+            cause,
         };
         let shared = database.shared();
-        database
-            .watch()
-            .map_err(|error| failed(error.to_string()))?;
+        database.watch().map_err(|error| failed(error.into()))?;
         let connected = shared.connect_to_read();
-        let connection = connected.map_err(|error| failed(error.to_string()))?;
+        let connection = connected.map_err(|error| failed(error.into()))?;
         let mut counted = Vec::new();
         for topic in topics {
             let found = shared.catalogue.find(&connection, topic.name());
-            match found.map_err(|error| failed(error.to_string()))? {
+            match found.map_err(|error| failed(error.into()))? {
                 Some(found) => counted.push((*topic, found.partitions())),
                 None => return Err(JoinError::NoSuchTopic(topic.name().to_owned())),
             }
@@ -198,8 +198,8 @@ impl EmbeddedLog {
             }
             Err(failure) => {
                 let reason = failure.to_string();
-                handed |= self.trouble.as_ref() != Some(&reason);
-                if handed {
+                if self.trouble.as_ref() != Some(&reason) {
+                    handed = true;
                     on_event(LogEvent::Reachable(Some(reason.clone())));
                 }
                 self.trouble = Some(reason);

@@ -32,8 +32,11 @@ pub enum Durability {
 /// A transaction of another process is awaited this long, looked for each millisecond: the usual
 /// waits of SQLite grow to a tenth of a second, in which a busy worker writes many times.
 const BUSY_LOOKS_MAX: i32 = 5_000;
-const STATEMENTS_MAX: usize = 256;
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
+/// The write-ahead log is cut to this when it begins anew; a large transaction makes it larger.
+const LOG_BYTES_MAX: i64 = 64 << 20;
+/// More than there are: a few of the log's own, and two for each read table.
+const STATEMENTS_MAX: usize = 256;
 
 pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
@@ -59,7 +62,7 @@ impl Shared {
             sleep(BUSY_PAUSE);
             looks < BUSY_LOOKS_MAX
         }))?;
-        // As many as there are, so that none is made twice.
+        connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         let synchronous = match self.durability {
             Durability::PowerLoss => "full",

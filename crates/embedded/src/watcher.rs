@@ -1,6 +1,7 @@
 //! Hears what other processes write.
 
 use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -14,7 +15,7 @@ use crate::shared::Shared;
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Looks now, and from now on whenever somebody else writes, until the database is closed.
-pub(crate) fn start(shared: &Arc<Shared>) -> Result<(), OpenError> {
+pub(crate) fn start(shared: &Arc<Shared>) -> Result<JoinHandle<()>, OpenError> {
     let path = &shared.file;
     let failed = |source| OpenError::database(path, source);
     let system = |source| OpenError::System {
@@ -29,8 +30,7 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<(), OpenError> {
     std::thread::Builder::new()
         .name("embedded-watcher".to_owned())
         .spawn(move || watch(&shared, &ear, &connection, seen))
-        .map_err(system)?;
-    Ok(())
+        .map_err(system)
 }
 
 fn watch(shared: &Weak<Shared>, ear: &Ear, connection: &Connection, mut seen: i64) {

@@ -1,5 +1,7 @@
 //! A disk that is full, for a while.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use futures::executor::block_on;
@@ -126,7 +128,7 @@ fn what_is_too_large_for_the_room_left_does_not_keep_out_what_waits_with_it() {
 #[test]
 fn a_file_system_without_room_damages_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let mounted = std::process::Command::new("mount")
+    let mounted = Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
         .arg(dir.path())
         .output();
@@ -134,6 +136,7 @@ fn a_file_system_without_room_damages_nothing() {
         println!("skipped: no file system can be mounted here");
         return;
     }
+    let mounted = Mounted(dir.path());
     let database = Database::open(dir.path()).unwrap();
     let log = EmbeddedAccess::new(&database);
     let at = crate::bench::make_topic(&log, "t", 1, &[]).partition(0);
@@ -150,7 +153,7 @@ fn a_file_system_without_room_damages_nothing() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("full") || cause.contains("I/O"), "{cause}");
     assert_eq!(content(dir.path(), at).len(), written);
-    let more = std::process::Command::new("mount")
+    let more = Command::new("mount")
         .args(["-o", "remount,size=20m"])
         .arg(dir.path())
         .status();
@@ -160,8 +163,16 @@ fn a_file_system_without_room_damages_nothing() {
     drop(appender);
     drop(log);
     drop(database);
-    let unmounted = std::process::Command::new("umount")
-        .arg(dir.path())
-        .status();
-    assert!(unmounted.unwrap().success());
+    drop(mounted);
+}
+
+/// Unmounts, also when the test fails.
+struct Mounted<'a>(&'a Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        // Lazily: the database may still be open.
+        let unmounting = Command::new("umount").arg("--lazy").arg(self.0).status();
+        println!("unmounted: {unmounting:?}");
+    }
 }

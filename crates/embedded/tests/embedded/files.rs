@@ -4,7 +4,11 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use millrace_embedded::{ClaimError, Database, EmbeddedLog, JoinError, OpenError, Role};
+use futures::executor::block_on;
+use millrace_embedded::{
+    ClaimError, Database, EmbeddedLog, EmbeddedStore, JoinError, OpenError, Role,
+};
+use millrace_runtime::store::ReadStore;
 use millrace_runtime::topic::Topic;
 use rusqlite::Connection;
 
@@ -92,4 +96,25 @@ fn one_at_a_time_works_and_the_other_is_told_who() {
     let topic = Topic::new("missing");
     let joined = EmbeddedLog::open(&second, "g", &[topic], Role::Reader);
     assert!(matches!(joined, Err(JoinError::NoSuchTopic(name)) if name == "missing"));
+}
+
+#[test]
+fn a_database_that_is_closed_leaves_nothing_open_that_could_harm_the_next_one_there() {
+    for _ in 0..20 {
+        let file = File::new();
+        let topic = file.topic("t", 1, &[]);
+        let worker = file.worker("g", &[topic]);
+        let store = EmbeddedStore::new(&file.database);
+        let progress = block_on(store.progress("bank", "accounts"));
+        assert!(
+            progress.is_err(),
+            "there is no table, and a thread that looked"
+        );
+        let dir = file.dir;
+        drop((file.database, store));
+        assert!(dir.path().join("millrace.db-wal").exists());
+        drop(worker);
+        // The last connection takes it along.
+        assert!(!dir.path().join("millrace.db-wal").exists());
+    }
 }
