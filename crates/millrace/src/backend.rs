@@ -115,6 +115,14 @@ impl Backend {
         }
     }
 
+    /// What people call the log.
+    pub(crate) const fn log_name(&self) -> &'static str {
+        match self {
+            Self::Kafka(_) => "Kafka",
+            Self::Embedded(_) => "local file",
+        }
+    }
+
     /// How old an acknowledged row must be to survive whatever its store survives.
     pub(crate) fn durable_after(&self, settings: &Settings) -> Duration {
         match self {

@@ -69,7 +69,8 @@ pub(super) fn work<S: Step>(
         stop: &wiring.stop,
     };
     let ended = worker::run(&mut log, engine, shell, beside, &mut |status| {
-        seat.post(&reasons(&status, has_assignment.load(Ordering::Relaxed)));
+        let has_assignment = has_assignment.load(Ordering::Relaxed);
+        seat.post(&reasons(wiring.backend.log_name(), &status, has_assignment));
     });
     membership::leave(log.into_inner(), ended)
 }

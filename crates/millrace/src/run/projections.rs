@@ -58,7 +58,8 @@ pub(super) fn work_on_projection(
         handle: &wiring.runtime,
     };
     let ended = projector::run(&mut log, projector, &shell, &mut |status| {
-        seat.post(&reasons(&status, has_assignment.load(Ordering::Relaxed)));
+        let has_assignment = has_assignment.load(Ordering::Relaxed);
+        seat.post(&reasons(wiring.backend.log_name(), &status, has_assignment));
     });
     membership::leave(log.into_inner(), ended)
 }

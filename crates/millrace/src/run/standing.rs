@@ -45,9 +45,9 @@ impl<L: Log> Log for Watched<'_, L> {
 }
 
 /// Why a worker is not ready; nothing when it is.
-pub(super) fn reasons(status: &WorkerStatus, has_assignment: bool) -> Vec<String> {
+pub(super) fn reasons(log_name: &str, status: &WorkerStatus, has_assignment: bool) -> Vec<String> {
     if let Some(reason) = &status.unreachable {
-        return vec![format!("Kafka: {reason}")];
+        return vec![format!("{log_name}: {reason}")];
     }
     if !has_assignment && status.tasks.is_empty() {
         return vec!["waiting for the group to assign partitions".to_owned()];
@@ -89,9 +89,9 @@ mod tests {
 
     #[test]
     fn ready_is_all_tasks_running_or_nothing_assigned() {
-        assert!(reasons(&status(&[]), true).is_empty());
-        assert_eq!(reasons(&status(&[]), false).len(), 1);
-        assert!(reasons(&status(&[(TaskState::Running, None)]), true).is_empty());
+        assert!(reasons("Kafka", &status(&[]), true).is_empty());
+        assert_eq!(reasons("Kafka", &status(&[]), false).len(), 1);
+        assert!(reasons("Kafka", &status(&[(TaskState::Running, None)]), true).is_empty());
     }
 
     #[test]
@@ -102,13 +102,13 @@ mod tests {
             (TaskState::Failed, Some("state is corrupt")),
         ]);
         assert_eq!(
-            reasons(&mixed, true),
+            reasons("Kafka", &mixed, true),
             ["t/1 restoring", "t/2 failed: state is corrupt"]
         );
         let away = WorkerStatus {
             unreachable: Some("no broker".to_owned()),
             ..mixed
         };
-        assert_eq!(reasons(&away, true), ["Kafka: no broker"]);
+        assert_eq!(reasons("Kafka", &away, true), ["Kafka: no broker"]);
     }
 }

@@ -20,7 +20,8 @@ pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// When they disagree or would lose records, or when it is time to stop.
 pub(super) fn partitions(seat: Seat<'_>, topics: &[&str]) -> Result<i32, End> {
     // A broker that is away takes seconds to say so.
-    let asking = "Kafka: asked for the topics, no answer yet".to_owned();
+    let log_name = seat.wiring.backend.log_name();
+    let asking = format!("{log_name}: asked for the topics, no answer yet");
     seat.wiring.board.post(seat.worker, &[asking]);
     while !seat.wiring.stop.is_stopped() {
         let reason = match describe(seat, topics)? {
@@ -31,7 +32,7 @@ pub(super) fn partitions(seat: Seat<'_>, topics: &[&str]) -> Result<i32, End> {
                 }
                 Err(fault @ PartitionFault::Missing(_)) => fault.to_string(),
             },
-            Err(error) => format!("Kafka: {:#}", anyhow::Error::new(error)),
+            Err(error) => format!("{log_name}: {:#}", anyhow::Error::new(error)),
         };
         seat.post(&[reason]);
         pause(seat.wiring, LOOK_INTERVAL);
