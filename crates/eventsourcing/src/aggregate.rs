@@ -18,10 +18,10 @@ pub trait Aggregate: Clone + Debug + Serialize + DeserializeOwned + Send + Sync 
     const SCHEMAS: Schemas;
 
     /// A closed enum of what may be asked. Each variant's name is the command's canonical type;
-    /// `#[serde(alias = "…")]` gives it further names. Variants hold nothing or one struct, which
-    /// denies unknown fields.
+    /// `#[serde(alias = "…")]` gives it further names. Variants hold nothing, one struct, or fields
+    /// of their own; what holds fields denies unknown ones.
     type Command: Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
-    /// A closed enum of facts, one struct or nothing in each variant.
+    /// A closed enum of facts: nothing, one struct, or fields in each variant.
     type Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// Why not.
     type Rejection: Rejection;

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
-use serde::ser::{self, Impossible, Serialize, Serializer};
+use serde::ser::{self, Impossible, Serialize, SerializeStructVariant, Serializer};
 use thiserror::Error;
 
 /// Asked of a value that is no enum variant.
@@ -82,7 +82,7 @@ impl Serializer for NameOf {
     type SerializeTupleVariant = Impossible<&'static str, NameError>;
     type SerializeMap = Impossible<&'static str, NameError>;
     type SerializeStruct = Impossible<&'static str, NameError>;
-    type SerializeStructVariant = Impossible<&'static str, NameError>;
+    type SerializeStructVariant = NamedFields;
 
     fn serialize_unit_variant(
         self,
@@ -158,10 +158,30 @@ impl Serializer for NameOf {
         self,
         _: &'static str,
         _: u32,
-        _: &'static str,
+        variant: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeStructVariant, NameError> {
-        Err(NameError)
+    ) -> Result<NamedFields, NameError> {
+        Ok(NamedFields(variant))
+    }
+}
+
+/// The name of a variant whose fields stand in the variant itself; they do not matter.
+struct NamedFields(&'static str);
+
+impl SerializeStructVariant for NamedFields {
+    type Ok = &'static str;
+    type Error = NameError;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), NameError> {
+        Ok(())
+    }
+
+    fn end(self) -> Result<&'static str, NameError> {
+        Ok(self.0)
     }
 }
 
@@ -177,6 +197,7 @@ mod tests {
     #[derive(serde::Serialize, serde::Deserialize)]
     enum Event {
         Deposited(Amount),
+        Withdrawn { amount: i64 },
         Closed,
     }
 
@@ -186,13 +207,20 @@ mod tests {
             variant_name(&Event::Deposited(Amount { amount: 1 })),
             Ok("Deposited")
         );
+        assert_eq!(
+            variant_name(&Event::Withdrawn { amount: 1 }),
+            Ok("Withdrawn")
+        );
         assert_eq!(variant_name(&Event::Closed), Ok("Closed"));
         assert_eq!(variant_name(&1_i64), Err(NameError));
     }
 
     #[test]
     fn an_enum_tells_the_names_of_its_variants() {
-        assert_eq!(variant_names::<Event>(), ["Deposited", "Closed"]);
+        assert_eq!(
+            variant_names::<Event>(),
+            ["Deposited", "Withdrawn", "Closed"]
+        );
         assert!(variant_names::<Amount>().is_empty());
     }
 }

@@ -46,7 +46,7 @@ impl FollowUp {
     /// This command, to this aggregate.
     ///
     /// # Panics
-    /// When the command is no enum variant that holds nothing or one struct: a slip of the
+    /// When the command is no enum variant that holds nothing, one struct or fields: a slip of the
     /// programmer.
     pub fn to<A: Aggregate>(aggregate_id: impl Into<String>, command: &A::Command) -> Self {
         let parts = parts(command);

@@ -112,20 +112,13 @@ impl<'de> VariantAccess<'de> for Data<'de> {
         let mut json = serde_json::Deserializer::from_str(raw.get());
         let mut track = serde_path_to_error::Track::new();
         let located = serde_path_to_error::Deserializer::new(&mut json, &mut track);
-        seed.deserialize(located).map_err(|error| {
-            let path = track.path().to_string();
-            let place = if path == "." {
-                "data".to_owned()
-            } else {
-                format!("data.{path}")
-            };
-            Refusal::Invalid(format!("`{place}`: {}", without_values(&error.to_string())))
-        })
+        let read = seed.deserialize(located);
+        read.map_err(|error| invalid(track, &error))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Refusal> {
         Err(Refusal::Invalid(
-            "`data`: commands hold nothing or one struct".to_owned(),
+            "`data`: commands hold nothing, one struct or fields".to_owned(),
         ))
     }
 
@@ -134,15 +127,26 @@ impl<'de> VariantAccess<'de> for Data<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        match self.0 {
-            Some(raw) => serde_json::Deserializer::from_str(raw.get())
-                .deserialize_struct("data", fields, visitor)
-                .map_err(|error| {
-                    Refusal::Invalid(format!("`data`: {}", without_values(&error.to_string())))
-                }),
-            None => Absent.deserialize_struct("data", fields, visitor),
-        }
+        let Some(raw) = self.0 else {
+            return Absent.deserialize_struct("data", fields, visitor);
+        };
+        let mut json = serde_json::Deserializer::from_str(raw.get());
+        let mut track = serde_path_to_error::Track::new();
+        let located = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+        let read = located.deserialize_struct("data", fields, visitor);
+        read.map_err(|error| invalid(track, &error))
     }
+}
+
+/// The place in `data`, and what does not fit there.
+fn invalid(track: serde_path_to_error::Track, error: &serde_json::Error) -> Refusal {
+    let path = track.path().to_string();
+    let place = if path == "." {
+        "data".to_owned()
+    } else {
+        format!("data.{path}")
+    };
+    Refusal::Invalid(format!("`{place}`: {}", without_values(&error.to_string())))
 }
 
 /// Data that is not there: fine for a command without fields.
@@ -202,10 +206,14 @@ mod tests {
     #[serde(deny_unknown_fields)]
     struct Close {}
     #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
     enum Command {
         #[serde(alias = "Credit")]
         Deposit(Deposit),
         Close(Close),
+        Withdraw {
+            amount: i64,
+        },
         Freeze,
     }
 
@@ -234,6 +242,24 @@ mod tests {
         assert_eq!(read("Deposit", None), missing);
         assert!(read("Freeze", Some(r#"{"x":1}"#)).is_err());
         assert!(read("Close", Some(r#"{"x":1}"#)).is_err());
+    }
+
+    #[test]
+    fn fields_of_the_variant_itself_are_read_like_those_of_a_struct() {
+        let withdraw = Ok(Command::Withdraw { amount: 5 });
+        assert_eq!(read("Withdraw", Some(r#"{"amount":5}"#)), withdraw);
+        for (data, expected) in [
+            (None, "`data` is missing"),
+            (Some(r#"{"amount":"5"}"#), "`data.amount`: expected i64"),
+            (Some("{}"), "`data`: missing field `amount`"),
+            (
+                Some(r#"{"amount":5,"x":1}"#),
+                "`data.x`: unknown field `x`, expected `amount`",
+            ),
+        ] {
+            let refused = Err(Refusal::Invalid(expected.to_owned()));
+            assert_eq!(read("Withdraw", data), refused, "{data:?}");
+        }
     }
 
     #[test]
