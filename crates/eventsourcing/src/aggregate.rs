@@ -1,6 +1,6 @@
 //! The rules of one consistency boundary.
 
-use std::fmt::{Debug, Display};
+use std::fmt::{self, Debug, Display};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -119,6 +119,33 @@ impl<E> From<E> for Decision<E> {
 pub trait Rejection: Display + Debug + Send + Sync + 'static {
     /// The word for programs, from a small fixed set; it labels metrics.
     fn code(&self) -> &'static str;
+}
+
+/// A rejection with one and the same sentence each time, for rules that have no values to tell. An
+/// aggregate with few of them needs no type of its own: each is a constant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlainRejection {
+    code: &'static str,
+    sentence: &'static str,
+}
+
+impl PlainRejection {
+    /// The word for programs, and the sentence for the sender.
+    pub const fn new(code: &'static str, sentence: &'static str) -> Self {
+        Self { code, sentence }
+    }
+}
+
+impl Display for PlainRejection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.sentence)
+    }
+}
+
+impl Rejection for PlainRejection {
+    fn code(&self) -> &'static str {
+        self.code
+    }
 }
 
 /// The published Avro schemas of one aggregate, as JSON text.

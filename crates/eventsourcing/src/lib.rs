@@ -18,7 +18,7 @@ mod snapshot;
 mod table;
 mod time;
 
-pub use aggregate::{Aggregate, Context, Decision, Rejection, Schemas};
+pub use aggregate::{Aggregate, Context, Decision, PlainRejection, Rejection, Schemas};
 pub use answer::{Answered, Status};
 pub use codec::{Codec, DecodeError, EncodeError};
 pub use derived::{answer_id, event_id, follow_up_id};
