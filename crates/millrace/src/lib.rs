@@ -1,6 +1,7 @@
 //! The program `millrace`: settings, wiring, command line and telemetry around the machines.
 //!
-//! A program that serves contexts of its own registers them and calls [`main`]:
+//! A program that serves contexts of its own registers them and calls [`main`]; the words and traits
+//! to write them with are in [`eventsourcing`]. `examples/blog.rs` is such a program.
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -29,4 +30,6 @@ mod time;
 
 pub use cli::main;
 pub use contexts::contexts;
+pub use millrace_eventsourcing as eventsourcing;
+pub use millrace_runtime::reactor::{ActionError, Outside};
 pub use registry::{Context, DuplicateError, Registry};

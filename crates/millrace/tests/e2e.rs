@@ -12,6 +12,7 @@
 mod e2e {
     mod account;
     mod bad_input;
+    mod blog;
     mod cli;
     mod lifecycle;
     mod mail;

@@ -405,7 +405,7 @@ impl Drop for Follower {
 }
 
 /// An address on loopback that is free now.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
