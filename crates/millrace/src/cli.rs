@@ -6,6 +6,7 @@
 
 mod app;
 mod check_config;
+mod completions;
 mod dead_letters;
 mod decoded;
 mod demo;
@@ -15,6 +16,7 @@ mod find;
 mod hash_password;
 mod history;
 mod list;
+mod man;
 mod migrate;
 mod options;
 mod outcomes;
@@ -31,6 +33,7 @@ mod wait;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -58,6 +61,8 @@ struct Cli {
 enum Command {
     /// Check the settings and show what holds, or show every setting with its default
     CheckConfig(check_config::Args),
+    /// Write a script that completes the command line, to standard output
+    Completions(completions::Args),
     /// What could not be used and was set aside
     DeadLetters(dead_letters::Args),
     /// Tell the bank's story on a local file: nothing to install, nothing to start
@@ -68,6 +73,8 @@ enum Command {
     History(history::Args),
     /// Contexts with their command types, events and projections
     List,
+    /// Write manual pages, one for each command
+    Man(man::Args),
     /// Make the read tables, or add what has been added to them
     Migrate,
     /// Show rows of a read table
@@ -103,11 +110,13 @@ impl Command {
     fn run(self, app: App) -> anyhow::Result<Exit> {
         match self {
             Self::CheckConfig(args) => check_config::run(&app, &args),
+            Self::Completions(args) => completions::run(&args),
             Self::DeadLetters(args) => dead_letters::run(&app, &args),
             Self::Demo => demo::run(&app),
             Self::HashPassword => hash_password::run(&app),
             Self::History(args) => history::run(&app, &args),
             Self::List => list::run(&app),
+            Self::Man(args) => man::run(&args),
             Self::Migrate => migrate::run(&app),
             Self::Query(args) => query::run(&app, &args),
             Self::Rebuild(args) => rebuild::run(app, &args),
@@ -154,12 +163,29 @@ pub fn main(registry: Registry) -> ExitCode {
     }
 }
 
+/// The whole command line, and the name under which this program was called: those who build one
+/// with other contexts give it one of their own.
+fn command_line() -> (clap::Command, String) {
+    let program = program_name();
+    let command = options::add_to(Cli::command()).bin_name(program.clone());
+    (command.display_name(program.clone()), program)
+}
+
+fn program_name() -> String {
+    let called = std::env::args_os().next();
+    let name = called.as_deref().map(Path::new).and_then(Path::file_name);
+    name.map_or_else(
+        || Cli::command().get_name().to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
 fn start(
     registry: Registry,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
 ) -> anyhow::Result<ExitCode> {
-    let command_line = options::add_to(Cli::command());
+    let (command_line, _) = command_line();
     let matches = match command_line.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         // Help and version end here too: clap knows where to print and how to exit.
@@ -204,6 +230,16 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// All commands of the first level.
+    pub(super) fn command_names() -> Vec<String> {
+        let names: Vec<_> = Cli::command()
+            .get_subcommands()
+            .map(|command| command.get_name().to_owned())
+            .collect();
+        assert!(names.len() > 10, "{names:?}");
+        names
+    }
 
     #[test]
     fn the_command_line_is_consistent() {
