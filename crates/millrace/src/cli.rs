@@ -72,7 +72,7 @@ enum Command {
     /// Events of one aggregate, and last its state after them
     History(history::Args),
     /// Contexts with their command types, events and projections
-    List,
+    List(list::Args),
     /// Write manual pages, one for each command
     Man(man::Args),
     /// Make the read tables, or add what has been added to them
@@ -115,7 +115,7 @@ impl Command {
             Self::Demo => demo::run(&app),
             Self::HashPassword => hash_password::run(&app),
             Self::History(args) => history::run(&app, &args),
-            Self::List => list::run(&app),
+            Self::List(args) => list::run(&app, &args),
             Self::Man(args) => man::run(&args),
             Self::Migrate => migrate::run(&app),
             Self::Query(args) => query::run(&app, &args),

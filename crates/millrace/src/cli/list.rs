@@ -1,5 +1,7 @@
 //! `millrace list`
 
+mod json;
+
 use std::io::{self, Write};
 
 use millrace_eventsourcing::Table;
@@ -10,9 +12,22 @@ use crate::registry::{
 };
 use crate::settings::Start;
 
-pub(super) fn run(app: &App) -> anyhow::Result<Exit> {
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
     let mut out = io::stdout().lock();
     for context in app.registry.contexts() {
+        if args.json {
+            for object in json::objects(app, context) {
+                writeln!(out, "{object}")?;
+            }
+            continue;
+        }
         writeln!(out, "context {}", context.name())?;
         for aggregate in context.aggregates() {
             show_aggregate(&mut out, aggregate.as_ref())?;
