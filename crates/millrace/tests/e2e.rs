@@ -1,5 +1,6 @@
-//! The program as its users meet it: commands through `kcat`, rows through `cqlsh`, on real
-//! servers. Without them every test fails and says how to start them.
+//! The program as its users meet it: commands through `kcat` and rows through `cqlsh` on real
+//! servers, and the same scenarios on a local file, whose rows the shell of SQLite reads. Without
+//! the servers their tests fail and say how to start them.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,14 +12,19 @@
 
 mod e2e {
     mod account;
+    mod audit;
     mod bad_input;
     mod blog;
     mod cli;
+    mod embedded;
+    mod follower;
     mod lifecycle;
     mod mail;
     mod metrics;
+    mod place;
     mod policies;
     mod process;
+    mod rows;
     mod scale;
     mod servers;
     #[expect(dead_code, reason = "the tests of the adapter use more of it")]

@@ -44,6 +44,10 @@ const TOOLS: &[Tool] = &[
         is_there: || runs("kcat", &["-V"]),
     },
     Tool {
+        packages: &["sqlite3"],
+        is_there: || runs("sqlite3", &["-version"]),
+    },
+    Tool {
         packages: &["python3-venv"],
         is_there: || runs("python3", &["-c", "import venv, ensurepip"]),
     },

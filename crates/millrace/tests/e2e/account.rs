@@ -1,9 +1,19 @@
-//! Scenarios A1 to A6, A11, A13, S1, S2, S8 and S9, through topics and tables alone.
+//! Scenarios A1 to A4 and A6, through topics and tables alone.
 
 use serde_json::{Value, json};
 
+use super::place::{Place, in_both_places, shared};
+use super::rows::Select;
 use super::wait::{EVENTUALLY, until, until_equal};
-use super::world::{Shared, World, shared, unique};
+use super::world::{World, unique};
+
+in_both_places! {
+    a1_the_story_of_an_account_ends_in_its_rows
+    a2_refusals_leave_the_version_and_the_whole_balance_may_be_withdrawn
+    a3_the_opening_balance_counts
+    a4_the_same_command_again_repeats_the_first_answer
+    a6_an_expected_version_lets_one_of_two_through_and_a_hundred_senders_lose_nothing
+}
 
 const HASH_1: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
     Zm9yIHRlc3RzIG9ubHksIG5vIHJlYWwgaGFzaCEhISE";
@@ -11,7 +21,7 @@ const HASH_2: &str = "$argon2id$v=19$m=19456,t=2,p=1$b3RoZXJzYWx0c29tZXNhbHQ$\
     QW5vdGhlciBvbmUsIGZvciB0ZXN0cyBvbmx5ISEhISE";
 
 /// A command of an account; `tag` makes command and correlation id.
-fn command(kind: &str, data: &Value, tag: &str) -> Value {
+pub(crate) fn command(kind: &str, data: &Value, tag: &str) -> Value {
     json!({
         "type": kind,
         "data": data,
@@ -20,7 +30,7 @@ fn command(kind: &str, data: &Value, tag: &str) -> Value {
     })
 }
 
-fn opening(amount: i64) -> Value {
+pub(crate) fn opening(amount: i64) -> Value {
     json!({
         "first_name": "Jo",
         "last_name": "Doe",
@@ -30,7 +40,7 @@ fn opening(amount: i64) -> Value {
 }
 
 /// The story of A1 on a new account; its id.
-fn story(world: &World) -> String {
+pub(crate) fn story(world: &World) -> String {
     let id = unique("acc");
     let john = json!({
         "first_name": "John",
@@ -81,17 +91,16 @@ fn rejected(world: &World, account: &str, kind: &str, data: &Value) -> Value {
     outcome
 }
 
-fn history(world: &World, account: &str) -> Vec<Value> {
+pub(crate) fn history(world: &World, account: &str) -> Vec<Value> {
     world.json(&["history", "bank.account", account, "--json"])
 }
 
-#[test]
-fn a1_the_story_of_an_account_ends_in_its_rows() {
-    let world: std::sync::Arc<Shared> = shared();
+fn a1_the_story_of_an_account_ends_in_its_rows(place: Place) {
+    let world = shared(place);
     let id = story(&world);
-    let query = format!("SELECT JSON * FROM bank.accounts WHERE id = '{id}'");
+    let select = Select::from("bank.accounts").with("id", id.as_str());
     let row = until("the row", EVENTUALLY, || {
-        let rows = world.cql(&query);
+        let rows = world.rows(&select);
         match rows.first() {
             Some(row) if row["version"] == 8 => Ok(row.clone()),
             _ => Err(rows),
@@ -100,34 +109,38 @@ fn a1_the_story_of_an_account_ends_in_its_rows() {
     assert_eq!(row["balance"], 5000);
     assert_eq!(row["email"], "john.snow@golang.example");
     assert_eq!(row["status"], "open");
-    let query = format!("SELECT JSON password_hash FROM bank.users WHERE id = '{id}'");
+    let select = Select::from("bank.users").only("password_hash");
+    let select = select.with("id", id.as_str());
     until_equal("the second hash", EVENTUALLY, &json!(HASH_2), || {
-        world
-            .cql(&query)
-            .first()
+        let rows = world.rows(&select);
+        rows.first()
             .map_or(Value::Null, |row| row["password_hash"].clone())
     });
-    let query = format!(
-        "SELECT type, detail FROM bank.activity_by_correlation \
-         WHERE correlation_id = '{id}-8-k' AND kind = 'event' ALLOW FILTERING"
-    );
-    let events = until("the event of K8", EVENTUALLY, || {
-        let text = world.cqlsh(&query);
-        if text.contains("(1 rows)") {
-            Ok(text)
-        } else {
-            Err(text)
-        }
-    });
-    assert!(
-        events.contains("MoneyWithdrawn") && events.contains("20000"),
-        "{events}"
-    );
+    let rows = activity(&world, &format!("{id}-8-k"), 2);
+    let events: Vec<_> = rows.iter().filter(|row| row["kind"] == "event").collect();
+    let [event] = events[..] else {
+        panic!("one event of K8: {rows:#?}")
+    };
+    assert_eq!(event["type"], "MoneyWithdrawn");
+    assert!(event["detail"].to_string().contains("20000"), "{event}");
 }
 
-#[test]
-fn a2_refusals_leave_the_version_and_the_whole_balance_may_be_withdrawn() {
-    let world = shared();
+/// What is noted under a correlation id, once there is so much.
+pub(crate) fn activity(world: &World, correlation_id: &str, count: usize) -> Vec<Value> {
+    let select = Select::from("bank.activity_by_correlation").only("kind, type, detail");
+    let select = select.with("correlation_id", correlation_id);
+    until(&format!("activity of {correlation_id}"), EVENTUALLY, || {
+        let rows = world.rows(&select);
+        if rows.len() >= count {
+            Ok(rows)
+        } else {
+            Err(rows)
+        }
+    })
+}
+
+fn a2_refusals_leave_the_version_and_the_whole_balance_may_be_withdrawn(place: Place) {
+    let world = shared(place);
     let id = story(&world);
     let refusals = [
         (
@@ -182,9 +195,8 @@ fn a2_refusals_leave_the_version_and_the_whole_balance_may_be_withdrawn() {
     });
 }
 
-#[test]
-fn a3_the_opening_balance_counts() {
-    let world = shared();
+fn a3_the_opening_balance_counts(place: Place) {
+    let world = shared(place);
     let id = unique("acc");
     world.ask(
         &id,
@@ -202,9 +214,8 @@ fn a3_the_opening_balance_counts() {
     );
 }
 
-#[test]
-fn a4_the_same_command_again_repeats_the_first_answer() {
-    let world = shared();
+fn a4_the_same_command_again_repeats_the_first_answer(place: Place) {
+    let world = shared(place);
     let id = unique("acc");
     world.ask(&id, command("OpenAccount", &opening(0), &unique("open")));
     let deposit = command("DepositMoney", &json!({ "amount": 7 }), &unique("again"));
@@ -232,9 +243,8 @@ fn a4_the_same_command_again_repeats_the_first_answer() {
     until_equal("the row", EVENTUALLY, &Some(7), || world.balance(&id));
 }
 
-#[test]
-fn a6_an_expected_version_lets_one_of_two_through_and_a_hundred_senders_lose_nothing() {
-    let world = shared();
+fn a6_an_expected_version_lets_one_of_two_through_and_a_hundred_senders_lose_nothing(place: Place) {
+    let world = shared(place);
     let id = unique("acc");
     world.ask(&id, command("OpenAccount", &opening(10), &unique("open")));
     let expecting = |tag: &str| {
@@ -282,152 +292,4 @@ fn a6_an_expected_version_lets_one_of_two_through_and_a_hundred_senders_lose_not
     versions.sort_unstable();
     assert_eq!(versions, (3..=102).collect::<Vec<_>>());
     until_equal("the row", EVENTUALLY, &Some(109), || world.balance(&id));
-}
-
-#[test]
-fn a11_a_refusal_is_found_under_its_correlation_id() {
-    let world = shared();
-    let id = unique("acc");
-    world.ask(&id, command("OpenAccount", &opening(1), &unique("open")));
-    let tag = unique("over");
-    world.ask(&id, command("WithdrawMoney", &json!({ "amount": 2 }), &tag));
-    let query = format!(
-        "SELECT kind, type, detail FROM bank.activity_by_correlation \
-         WHERE correlation_id = '{tag}-k'"
-    );
-    let rows = until("the refusal", EVENTUALLY, || {
-        let text = world.cqlsh(&query);
-        if text.contains("(1 rows)") {
-            Ok(text)
-        } else {
-            Err(text)
-        }
-    });
-    for word in ["outcome", "WithdrawMoney", "insufficient_funds"] {
-        assert!(rows.contains(word), "{word}: {rows}");
-    }
-}
-
-#[test]
-fn a13_an_audit_consumer_of_all_events_reads_the_story_in_order() {
-    let world = shared();
-    let id = story(&world);
-    let events: Vec<_> = world
-        .json(&[
-            "tail",
-            "bank.account.events",
-            "--from",
-            "beginning",
-            "--json",
-        ])
-        .into_iter()
-        .filter(|record| record["key"] == *id)
-        .collect();
-    let versions: Vec<_> = events
-        .iter()
-        .map(|e| e["value"]["version"].as_i64().unwrap())
-        .collect();
-    assert_eq!(versions, (1..=8).collect::<Vec<_>>());
-}
-
-#[test]
-fn s1_s2_answers_carry_what_the_money_came_to() {
-    let world = shared();
-    let id = unique("acc");
-    world.ask(&id, command("OpenAccount", &opening(0), &unique("open")));
-    for (kind, amount, accepted) in [
-        ("DepositMoney", 100, true),
-        ("DepositMoney", 50, true),
-        ("WithdrawMoney", 151, false),
-        ("WithdrawMoney", 150, true),
-        ("WithdrawMoney", 1, false),
-    ] {
-        let outcome = world.ask(
-            &id,
-            command(kind, &json!({ "amount": amount }), &unique("s")),
-        );
-        assert_eq!(outcome["status"] == "accepted", accepted, "{outcome}");
-    }
-    let balances: Vec<_> = history(&world, &id)
-        .iter()
-        .filter_map(|line| line["data"]["balance"].as_i64())
-        .collect();
-    assert_eq!(balances, [100, 150, 0]);
-}
-
-#[test]
-fn s8_history_tells_every_balance_by_version_and_by_time() {
-    let world = shared();
-    let id = story(&world);
-    let expected = [0, 0, 0, 0, 5000, 10000, 10000, 25000, 5000];
-    for (version, balance) in expected.iter().enumerate() {
-        let at = version.to_string();
-        let last = world
-            .json(&["history", "bank.account", &id, "--at", &at, "--json"])
-            .pop()
-            .unwrap();
-        assert_eq!(last["version"], version);
-        let found = last["state"]["balance"].as_i64().unwrap_or(0);
-        assert_eq!(found, *balance, "version {version}: {last}");
-    }
-}
-
-#[test]
-fn s9_every_command_leads_to_its_events_and_back() {
-    let world = shared();
-    let id = story(&world);
-    let query = format!(
-        "SELECT JSON version, type, command_id FROM bank.events_by_aggregate \
-         WHERE aggregate = 'bank.account' AND aggregate_id = '{id}' AND bucket = 0"
-    );
-    let rows = until("eight rows", EVENTUALLY, || {
-        let rows = world.cql(&query);
-        if rows.len() == 8 { Ok(rows) } else { Err(rows) }
-    });
-    for (n, row) in rows.iter().enumerate() {
-        assert_eq!(row["version"], n + 1);
-        assert_eq!(row["command_id"], format!("{id}-{}-id", n + 1));
-    }
-    let query = format!(
-        "SELECT JSON status, first_version, last_version FROM bank.outcomes \
-         WHERE command_id = '{id}-4-id'"
-    );
-    let outcome = until("the outcome's row", EVENTUALLY, || {
-        let rows = world.cql(&query);
-        rows.first().cloned().ok_or(rows)
-    });
-    assert_eq!(
-        outcome,
-        json!({"status": "accepted", "first_version": 4, "last_version": 4})
-    );
-}
-
-#[test]
-fn trace_context_travels_from_the_command_to_event_and_outcome() {
-    let world = shared();
-    let id = unique("acc");
-    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let open = command("OpenAccount", &opening(0), &unique("open"));
-    let arguments = [
-        "-k",
-        &id,
-        "-X",
-        "topic.partitioner=murmur2_random",
-        "-H",
-        &format!("traceparent={trace}"),
-    ];
-    world.kcat_send(
-        "bank.account.commands",
-        &arguments,
-        open.to_string().as_bytes(),
-    );
-    world.outcome(open["command_id"].as_str().unwrap());
-    for topic in ["bank.account.outcomes", "bank.account.events"] {
-        let records = world.json(&["tail", topic, "--json"]);
-        let record = records.iter().find(|record| record["key"] == *id).unwrap();
-        assert!(
-            record["headers"].to_string().contains(trace),
-            "{topic}: {record}"
-        );
-    }
 }

@@ -3,8 +3,16 @@
 
 use serde_json::{Value, json};
 
+use super::follower::header;
+use super::place::{Place, in_both_places, shared};
 use super::wait::{EVENTUALLY, until};
-use super::world::{World, header, shared, unique};
+use super::world::{World, unique};
+
+in_both_places! {
+    commands_that_nobody_can_decide_are_set_aside_and_the_next_is_decided
+    a_value_that_is_too_long_is_set_aside_cut
+    amounts_must_be_64_bit_integers
+}
 
 /// Sends a raw value with a key to the right partition, then a good command of the same key.
 /// Returns the dead letter that the raw value became.
@@ -32,20 +40,36 @@ fn park(world: &World, key: &str, value: &[u8], more: &[&str]) -> Value {
     } else {
         key.to_owned()
     };
+    good_after(world, &account, &letter);
+    letter
+}
+
+/// The same for a command in JSON, in either place.
+fn set_aside(world: &World, command: &str) -> Value {
+    let key = unique("acc");
+    world.send("bank.account.commands", &[(&key, command)]);
+    let letters = world.follow("bank.account.dead-letters");
+    let letter = until("the dead letter", EVENTUALLY, || {
+        let found = letters.records(|record| record["key"] == *key);
+        found.first().cloned().ok_or(())
+    });
+    good_after(world, &key, &letter);
+    letter
+}
+
+/// The next command is decided, and the letter says where it comes from.
+fn good_after(world: &World, account: &str, letter: &Value) {
     let good = json!({
         "type": "OpenAccount",
         "data": {"first_name": "A", "last_name": "B", "email": "a@b", "initial_balance": 1},
         "command_id": unique("good"),
     });
-    let outcome = world.ask(&account, good);
+    let outcome = world.ask(account, good);
     assert_eq!(outcome["status"], "accepted", "{outcome}");
-    assert_eq!(
-        header(&letter, "dead-letter-topic"),
-        Some("bank.account.commands")
-    );
-    assert!(header(&letter, "dead-letter-offset").is_some());
-    assert!(header(&letter, "dead-letter-message").is_some_and(|text| !text.is_empty()));
-    letter
+    let topic = header(letter, "dead-letter-topic");
+    assert_eq!(topic, Some("bank.account.commands"));
+    assert!(header(letter, "dead-letter-offset").is_some());
+    assert!(header(letter, "dead-letter-message").is_some_and(|text| !text.is_empty()));
 }
 
 fn code(letter: &Value) -> &str {
@@ -54,13 +78,8 @@ fn code(letter: &Value) -> &str {
 
 #[test]
 fn values_that_are_no_command_are_set_aside_and_the_next_is_decided() {
-    let world = shared();
-    let deep = format!(
-        r#"{{"type":"DepositMoney","data":{{"amount":{}1{}}}}}"#,
-        "[".repeat(60),
-        "]".repeat(60)
-    );
-    let cases: [(&[u8], &str); 9] = [
+    let world = shared(Place::Servers);
+    let cases: [(&[u8], &str); 7] = [
         (b"this is not JSON", "malformed_json"),
         (b"\xff\xfe{}", "malformed_json"),
         (b"{} trailing", "malformed_json"),
@@ -68,8 +87,6 @@ fn values_that_are_no_command_are_set_aside_and_the_next_is_decided() {
             br#"{"type":"CloseAccount","type":"CloseAccount"}"#,
             "malformed_json",
         ),
-        (deep.as_bytes(), "malformed_json"),
-        (br#"{"type":"RobBank"}"#, "unknown_command"),
         (
             br#"{"type":"CloseAccount","surprise":1}"#,
             "invalid_command",
@@ -88,9 +105,34 @@ fn values_that_are_no_command_are_set_aside_and_the_next_is_decided() {
     }
 }
 
+fn commands_that_nobody_can_decide_are_set_aside_and_the_next_is_decided(place: Place) {
+    let world = shared(place);
+    let deep = format!(
+        r#"{{"type":"DepositMoney","data":{{"amount":{}1{}}}}}"#,
+        "[".repeat(60),
+        "]".repeat(60)
+    );
+    let cases = [
+        (deep.as_str(), "malformed_json"),
+        (
+            r#"{"type":"DepositMoney","data":{"amount":1,"amount":2}}"#,
+            "malformed_json",
+        ),
+        (r#"{"type":"RobBank"}"#, "unknown_command"),
+        (
+            r#"{"type":"DepositMoney","data":{"amount":1,"surprise":1}}"#,
+            "invalid_command",
+        ),
+        (r#"{"type":"DepositMoney"}"#, "invalid_command"),
+    ];
+    for (command, expected) in cases {
+        assert_eq!(code(&set_aside(&world, command)), expected, "{command}");
+    }
+}
+
 #[test]
 fn a_tombstone_is_an_empty_command() {
-    let world = shared();
+    let world = shared(Place::Servers);
     let key = unique("acc");
     let marker = unique("marker");
     let note = format!("test-marker={marker}");
@@ -117,9 +159,8 @@ fn a_tombstone_is_an_empty_command() {
     assert_eq!(code(&letter), "empty_command");
 }
 
-#[test]
-fn amounts_must_be_64_bit_integers() {
-    let world = shared();
+fn amounts_must_be_64_bit_integers(place: Place) {
+    let world = shared(place);
     for amount in [
         "1.5",
         "1.0",
@@ -129,12 +170,11 @@ fn amounts_must_be_64_bit_integers() {
         "true",
         "[1]",
     ] {
-        let key = unique("acc");
         let id = unique("bad");
         let value = format!(
             r#"{{"type":"DepositMoney","data":{{"amount":{amount}}},"command_id":"{id}"}}"#
         );
-        let letter = park(&world, &key, value.as_bytes(), &[]);
+        let letter = set_aside(&world, &value);
         assert_eq!(code(&letter), "invalid_command", "{amount}");
         let message = header(&letter, "dead-letter-message").unwrap();
         assert!(message.contains("data.amount"), "{message}");
@@ -148,7 +188,7 @@ fn amounts_must_be_64_bit_integers() {
 
 #[test]
 fn keys_and_ids_have_their_bounds() {
-    let world = shared();
+    let world = shared(Place::Servers);
     let long_key = format!("{}-{}", unique("k"), "k".repeat(129));
     let close = br#"{"type":"CloseAccount"}"#;
     assert_eq!(code(&park(&world, &long_key, close, &[])), "invalid_key");
@@ -171,7 +211,7 @@ fn keys_and_ids_have_their_bounds() {
 
 #[test]
 fn a_command_without_key_finds_its_account_by_the_body() {
-    let world = shared();
+    let world = shared(Place::Servers);
     let account = unique("acc");
     let id = unique("keyless");
     let value = json!({
@@ -186,7 +226,7 @@ fn a_command_without_key_finds_its_account_by_the_body() {
 
 #[test]
 fn a_command_on_the_wrong_partition_is_moved_and_answered_once() {
-    let world = shared();
+    let world = shared(Place::Servers);
     for _ in 0..5 {
         let (account, id) = (unique("acc"), unique("crc"));
         let value = json!({
@@ -207,7 +247,7 @@ fn a_command_on_the_wrong_partition_is_moved_and_answered_once() {
 
 #[test]
 fn a_password_in_plain_text_is_refused_and_copied_nowhere() {
-    let world = shared();
+    let world = shared(Place::Servers);
     let secret = unique("very-secret");
     let key = unique("acc");
     let id = unique("plain");
@@ -230,22 +270,21 @@ fn a_password_in_plain_text_is_refused_and_copied_nowhere() {
     }
 }
 
-#[test]
-fn a_huge_value_is_set_aside_cut() {
-    let world = shared();
+fn a_value_that_is_too_long_is_set_aside_cut(place: Place) {
+    let world = shared(place);
     let name = "n".repeat(300 * 1024);
     let value = json!({
         "type": "OpenAccount",
         "data": {"first_name": name, "last_name": "B", "email": "a@b"},
     });
-    let letter = park(&world, &unique("acc"), value.to_string().as_bytes(), &[]);
+    let letter = set_aside(&world, &value.to_string());
     assert_eq!(code(&letter), "too_large");
     assert_eq!(letter["payload"].as_str().unwrap().len(), 64 * 1024);
     let long = json!({
         "type": "OpenAccount",
         "data": {"first_name": "n".repeat(9000), "last_name": "B", "email": "a@b"},
     });
-    let letter = park(&world, &unique("acc"), long.to_string().as_bytes(), &[]);
+    let letter = set_aside(&world, &long.to_string());
     assert_eq!(code(&letter), "invalid_command");
     assert!(
         header(&letter, "dead-letter-message")

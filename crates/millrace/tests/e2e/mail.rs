@@ -2,14 +2,22 @@
 
 use serde_json::{Value, json};
 
+use super::follower::header;
 use super::lifecycle::try_reset;
+use super::place::{Place, in_both_places};
 use super::policies::{READY, open};
 use super::process::Process;
-use super::servers::Servers;
 use super::smtp_server::{Act, Received, Script, Seen, Server, Stage};
 use super::wait::{AFTER_CRASH, EVENTUALLY, until, until_equal};
-use super::world::{World, header, unique};
+use super::world::{World, unique};
 
+in_both_places! {
+    s3_a_mail_is_tried_until_it_is_taken_or_refused_and_never_sent_again
+    s3_a_mail_whose_answer_was_lost_is_repeated_as_the_same_mail
+    a_mail_server_that_is_down_opens_the_breaker_and_delays_nobody_else
+}
+
+const ROLES: [&str; 2] = ["--role", "commands,reactors"];
 const ACCOUNT: &str = "acc-1";
 const GROUP: &str = "bank.reactor.thank-you";
 
@@ -49,14 +57,14 @@ fn attempts(seen: &Seen) -> usize {
 }
 
 struct Post {
+    process: Process,
     world: World,
     server: Server,
-    reactor: Process,
-    _commands: Process,
 }
 
-/// A bank whose reactor sends mails to this server. What happened before it came is nobody's mail.
-fn post(scripts: impl IntoIterator<Item = Script>) -> Post {
+/// A bank that sends mails to this server, one process for all of it. What happened before the
+/// reactor came is nobody's mail.
+fn post(place: Place, scripts: impl IntoIterator<Item = Script>) -> Post {
     let server = Server::start(scripts);
     let url = format!("smtp.url={}", server.url());
     let settings = [
@@ -64,28 +72,26 @@ fn post(scripts: impl IntoIterator<Item = Script>) -> Post {
         "smtp.from=bank@example.org",
         "smtp.timeout=1s",
     ];
-    let world = World::on(Servers::own_kafka(), &settings);
-    world.expect(&["topics", "create"]);
-    let commands = world.run(&["--role", "commands"]);
+    let world = World::own_topics(place, &settings);
+    let mut commands = world.run(&["--role", "commands"]);
     commands.wait_ready(READY);
     open(&world, ACCOUNT, 0);
     deposit(&world, 1);
-    let reactor = world.run(&["--role", "reactors"]);
-    reactor.wait_ready(READY);
+    assert!(commands.stop().success(), "{}", commands.log());
+    let process = world.run(&ROLES);
+    process.wait_ready(READY);
     Post {
+        process,
         world,
         server,
-        reactor,
-        _commands: commands,
     }
 }
 
-#[test]
-fn s3_a_mail_is_tried_until_it_is_taken_or_refused_and_never_sent_again() {
+fn s3_a_mail_is_tried_until_it_is_taken_or_refused_and_never_sent_again(place: Place) {
     let busy = || Script::at(Stage::Rcpt, Act::Say("450 busy, try again"));
     let refusing_the_second = Script::at(Stage::Rcpt, Act::Say("250 ok"))
         .and(Stage::Rcpt, Act::Say("550 nobody of that name"));
-    let mut post = post([busy(), busy(), refusing_the_second]);
+    let mut post = post(place, [busy(), busy(), refusing_the_second]);
     deposit(&post.world, 500);
     let seen = post.server.wait(|seen| mails_about(seen, 500) == 1);
     assert!(attempts(&seen) >= 3, "{seen:#?}");
@@ -107,11 +113,13 @@ fn s3_a_mail_is_tried_until_it_is_taken_or_refused_and_never_sent_again() {
         "{letter}"
     );
 
-    assert!(post.reactor.stop().success(), "{}", post.reactor.log());
-    until("a group without members", AFTER_CRASH, || {
-        try_reset(&post.world, GROUP, "bank.account.events", 0)
-    });
-    let again = post.world.run(&["--role", "reactors"]);
+    assert!(post.process.stop().success(), "{}", post.process.log());
+    if place == Place::Servers {
+        until("a group without members", AFTER_CRASH, || {
+            try_reset(&post.world, GROUP, "bank.account.events", 0)
+        });
+    }
+    let again = post.world.run(&ROLES);
     again.wait_ready(READY);
     deposit(&post.world, 800);
     let seen = post.server.wait(|seen| mails_about(seen, 800) == 1);
@@ -119,14 +127,14 @@ fn s3_a_mail_is_tried_until_it_is_taken_or_refused_and_never_sent_again() {
     assert_eq!(counts, [0, 1, 0, 1, 1], "{seen:#?}");
 }
 
-#[test]
-fn s3_a_mail_whose_answer_was_lost_is_repeated_as_the_same_mail() {
+fn s3_a_mail_whose_answer_was_lost_is_repeated_as_the_same_mail(place: Place) {
     let hang = || Script::at(Stage::EndOfData, Act::Hang);
-    let mut post = post([hang(), Script::accept(), hang()]);
+    let mut post = post(place, [hang(), Script::accept(), hang()]);
     deposit(&post.world, 500);
     post.server.wait(|seen| mails_about(seen, 500) == 1);
-    post.reactor.crash();
-    let reactor = post.world.run(&["--role", "reactors"]);
+    post.process.crash();
+    let again = post.world.run(&ROLES);
+    again.wait_ready(AFTER_CRASH);
     let seen = until("the mail again", AFTER_CRASH, || {
         let seen = post.server.seen();
         if mails_about(&seen, 500) == 2 {
@@ -145,17 +153,15 @@ fn s3_a_mail_whose_answer_was_lost_is_repeated_as_the_same_mail() {
     deposit(&post.world, 600);
     let seen = post.server.wait(|seen| mails_about(seen, 600) == 1);
     assert_ne!(message_id(&seen.mails[0]), message_id(&seen.mails[2]));
-    drop(reactor);
 }
 
-#[test]
-fn a_mail_server_that_is_down_opens_the_breaker_and_delays_nobody_else() {
+fn a_mail_server_that_is_down_opens_the_breaker_and_delays_nobody_else(place: Place) {
     let down = || Script::at(Stage::Greeting, Act::Close);
-    let post = post([(); 7].map(|()| down()));
+    let post = post(place, [(); 7].map(|()| down()));
     deposit(&post.world, 500);
-    let breaker = || World::metric(&post.reactor, &["millrace_breaker_open", "mail server"]);
+    let breaker = || World::metric(&post.process, &["millrace_breaker_open", "mail server"]);
     until_equal("the breaker is open", EVENTUALLY, &1.0, breaker);
-    let (status, body) = post.reactor.get("/ready").unwrap();
+    let (status, body) = post.process.get("/ready").unwrap();
     assert!(
         status == 503 && body.contains("mail server"),
         "{status} {body}"
@@ -172,5 +178,5 @@ fn a_mail_server_that_is_down_opens_the_breaker_and_delays_nobody_else() {
         }
     });
     until_equal("the breaker is closed", EVENTUALLY, &0.0, breaker);
-    post.reactor.wait_ready(EVENTUALLY);
+    post.process.wait_ready(EVENTUALLY);
 }

@@ -2,12 +2,18 @@
 
 use serde_json::Value;
 
+use super::place::{Place, in_both_places, shared};
 use super::wait::{EVENTUALLY, until_equal};
-use super::world::{World, shared, unique};
+use super::world::{World, unique};
 
-#[test]
-fn lag_comes_to_zero_without_further_work() {
-    let world = shared();
+in_both_places! {
+    lag_comes_to_zero_without_further_work
+    every_promised_metric_has_a_help_text
+    schemas_are_served_as_a_registry_serves_them
+}
+
+fn lag_comes_to_zero_without_further_work(place: Place) {
+    let world = shared(place);
     world.expect(&[
         "send",
         "bank.account",
@@ -25,9 +31,8 @@ fn lag_comes_to_zero_without_further_work() {
     });
 }
 
-#[test]
-fn every_promised_metric_has_a_help_text() {
-    let world = shared();
+fn every_promised_metric_has_a_help_text(place: Place) {
+    let world = shared(place);
     let owner = r#"{"first_name":"A","last_name":"B","email":"a@b"}"#;
     let id = unique("counted");
     let account = unique("acc");
@@ -57,9 +62,8 @@ fn every_promised_metric_has_a_help_text() {
     assert_eq!(world.process().get("/live").unwrap().0, 200);
 }
 
-#[test]
-fn schemas_are_served_as_a_registry_serves_them() {
-    let world = shared();
+fn schemas_are_served_as_a_registry_serves_them(place: Place) {
+    let world = shared(place);
     let get = |path: &str| -> Value {
         let (status, body) = world.process().get(path).unwrap();
         assert_eq!(status, 200, "{path}: {body}");
@@ -84,7 +88,7 @@ fn schemas_are_served_as_a_registry_serves_them() {
 /// `confluent-kafka` for Python fetches the schema by the id in the record, as any such client does.
 #[test]
 fn an_avro_aware_client_decodes_events_through_the_registry_endpoints() {
-    let world = shared();
+    let world = shared(Place::Servers);
     let account = unique("acc");
     let owner = r#"{"first_name":"A","last_name":"B","email":"a@b","initial_balance":7}"#;
     world.expect(&[
@@ -99,7 +103,7 @@ fn an_avro_aware_client_decodes_events_through_the_registry_endpoints() {
     let python = std::path::Path::new(&cqlsh).with_file_name("python");
     let output = std::process::Command::new(python)
         .args(["-c", include_str!("avro_client.py")])
-        .arg(&world.servers.kafka)
+        .arg(&world.servers().kafka)
         .arg(format!("http://{}", world.process().http))
         .args(["bank.account.events", &account])
         .output()

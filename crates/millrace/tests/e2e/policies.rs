@@ -5,17 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::lifecycle::try_reset;
-use super::servers::Servers;
+use super::place::{Place, in_both_places};
 use super::wait::{AFTER_CRASH, EVENTUALLY, until, until_equal};
 use super::world::{World, unique};
 
 pub(crate) const READY: Duration = Duration::from_mins(1);
 const CEO: &str = "CEO";
 
-fn world(settings: &[&str]) -> World {
-    let world = World::on(Servers::own_kafka(), settings);
-    world.expect(&["topics", "create"]);
-    world
+in_both_places! {
+    s4_s5_and_s7_a_bonus_follows_a_deposit_until_the_cap
 }
 
 fn owner(amount: i64) -> Value {
@@ -74,9 +72,8 @@ fn balance(world: &World, account: &str) -> i64 {
         .unwrap()
 }
 
-#[test]
-fn s4_s5_and_s7_a_bonus_follows_a_deposit_until_the_cap() {
-    let world = world(&[]);
+fn s4_s5_and_s7_a_bonus_follows_a_deposit_until_the_cap(place: Place) {
+    let world = World::own_topics(place, &[]);
     let process = world.run(&["--role", "commands,policies"]);
     process.wait_ready(READY);
     open(&world, CEO, 0);
@@ -163,7 +160,7 @@ fn s7_ten_at_once(world: &World) {
 #[test]
 fn s6_three_policies_one_of_them_crashed_and_a_reset_make_each_bonus_once() {
     const ACCOUNTS: usize = 100;
-    let world = world(&["bonus.cap=1000000"]);
+    let world = World::own_topics(Place::Servers, &["bonus.cap=1000000"]);
     let commands = world.run(&["--role", "commands"]);
     let mut policies: Vec<_> = (0..3).map(|_| world.run(&["--role", "policies"])).collect();
     for process in policies.iter().chain([&commands]) {

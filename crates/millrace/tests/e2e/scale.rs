@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::place::Place;
+use super::rows::Select;
 use super::wait::until_equal;
 use super::world::{World, unique};
 
@@ -12,7 +14,7 @@ fn a7_three_workers_and_three_projectors_share_the_work() {
     const ACCOUNTS: usize = 100;
     const DEPOSITS: usize = 100;
     let limit = Duration::from_secs(90);
-    let world = World::own(&[]);
+    let world = World::own(Place::Servers, &[]);
     let workers: Vec<_> = (0..3).map(|_| world.run(&["--role", "commands"])).collect();
     let projectors: Vec<_> = (0..3)
         .map(|_| world.run(&["--role", "projections"]))
@@ -41,7 +43,7 @@ fn a7_three_workers_and_three_projectors_share_the_work() {
     world.send("bank.account.commands", &deposits);
     let expected = vec![(100, 101); ACCOUNTS];
     until_equal("all balances and versions", limit, &expected, || {
-        let rows = world.cql("SELECT JSON balance, version FROM bank.accounts");
+        let rows = world.rows(&Select::from("bank.accounts").only("balance, version"));
         let pair = |row: &serde_json::Value| {
             (
                 row["balance"].as_i64().unwrap_or(0),

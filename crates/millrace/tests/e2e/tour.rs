@@ -90,8 +90,8 @@ fn expect_words(text: &str, words: &[&str]) {
 fn the_tour_of_the_readme_works() {
     let world = World::on(Servers::shared(), &[]);
     let servers = [
-        ("TEST_KAFKA", world.servers.kafka.as_str()),
-        ("TEST_CQL", world.servers.cql.as_str()),
+        ("TEST_KAFKA", world.servers().kafka.as_str()),
+        ("TEST_CQL", world.servers().cql.as_str()),
     ];
     let text = run(STAGE, &blocks("tour"), &servers);
     let words = [

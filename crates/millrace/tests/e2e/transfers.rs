@@ -6,10 +6,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::place::{Place, in_both_places, shared};
 use super::policies::{READY, open};
-use super::servers::Servers;
+use super::rows::Select;
 use super::wait::{EVENTUALLY, until, until_equal};
-use super::world::{World, shared, unique};
+use super::world::{World, unique};
+
+in_both_places! {
+    s11_a_transfer_moves_money_and_its_chain_is_whole
+    s11_a_transfer_that_cannot_be_ends_with_the_money_where_it_was
+    an_answer_that_nobody_awaits_is_refused
+    a_reply_goes_to_whoever_the_sender_names_and_only_there
+    many_transfers_with_crashes_lose_and_make_no_money
+}
 
 fn transfer(id: &str, from: &str, to: &str, amount: i64) -> Value {
     json!({
@@ -22,11 +31,11 @@ fn transfer(id: &str, from: &str, to: &str, amount: i64) -> Value {
 
 /// The row of a transfer once it has this status.
 fn row(world: &World, id: &str, status: &str) -> Value {
-    let query = format!("SELECT JSON * FROM bank.transfers WHERE id = '{id}'");
+    let select = Select::from("bank.transfers").with("id", id);
     until(
         &format!("transfer {id} {status}"),
         EVENTUALLY,
-        || match world.cql(&query).pop() {
+        || match world.rows(&select).pop() {
             Some(row) if row["status"] == status => Ok(row),
             other => Err(other),
         },
@@ -44,9 +53,8 @@ fn close(world: &World, account: &str) {
     assert_eq!(world.ask(account, close)["status"], "accepted");
 }
 
-#[test]
-fn s11_a_transfer_moves_money_and_its_chain_is_whole() {
-    let world = shared();
+fn s11_a_transfer_moves_money_and_its_chain_is_whole(place: Place) {
+    let world = shared(place);
     let (from, to, id) = (unique("from"), unique("to"), unique("t"));
     open(&world, &from, 1000);
     open(&world, &to, 500);
@@ -80,11 +88,14 @@ fn s11_a_transfer_moves_money_and_its_chain_is_whole() {
 /// The events of these aggregates in a transfer's conversation.
 fn conversation(world: &World, aggregates: &[(&str, &str)], transfer: &str) -> Vec<Value> {
     let look = |(aggregate, id): &(&str, &str)| {
-        world.cql(&format!(
-            "SELECT JSON aggregate, aggregate_id, version, type, command_id, causation_id, \
-             correlation_id FROM bank.events_by_aggregate \
-             WHERE aggregate = 'bank.{aggregate}' AND aggregate_id = '{id}' AND bucket = 0"
-        ))
+        let select = Select::from("bank.events_by_aggregate")
+            .only(
+                "aggregate, aggregate_id, version, type, command_id, causation_id, correlation_id",
+            )
+            .with("aggregate", format!("bank.{aggregate}"))
+            .with("aggregate_id", *id)
+            .with("bucket", 0);
+        world.rows(&select)
     };
     until("the whole conversation", EVENTUALLY, || {
         let rows: Vec<_> = aggregates.iter().flat_map(look).collect();
@@ -121,9 +132,8 @@ fn chain(events: &[Value], first: &str) -> Vec<String> {
     types
 }
 
-#[test]
-fn s11_a_transfer_that_cannot_be_ends_with_the_money_where_it_was() {
-    let world = shared();
+fn s11_a_transfer_that_cannot_be_ends_with_the_money_where_it_was(place: Place) {
+    let world = shared(place);
     let (from, to) = (unique("from"), unique("to"));
     open(&world, &from, 50);
     open(&world, &to, 0);
@@ -153,9 +163,8 @@ fn s11_a_transfer_that_cannot_be_ends_with_the_money_where_it_was() {
     balance_is(&world, &to, 0);
 }
 
-#[test]
-fn an_answer_that_nobody_awaits_is_refused() {
-    let world = shared();
+fn an_answer_that_nobody_awaits_is_refused(place: Place) {
+    let world = shared(place);
     let account = unique("acc");
     open(&world, &account, 1);
     let answer = json!({
@@ -175,9 +184,8 @@ fn an_answer_that_nobody_awaits_is_refused() {
     assert_eq!(world.ask(&account, answered)["code"], "invalid_command");
 }
 
-#[test]
-fn a_reply_goes_to_whoever_the_sender_names_and_only_there() {
-    let world = shared();
+fn a_reply_goes_to_whoever_the_sender_names_and_only_there(place: Place) {
+    let world = shared(place);
     let (account, asker) = (unique("acc"), unique("asker"));
     let command_id = unique("asked");
     let open = json!({
@@ -212,18 +220,24 @@ fn a_reply_goes_to_whoever_the_sender_names_and_only_there() {
 }
 
 const ACCOUNTS: usize = 100;
-const TRANSFERS: usize = 10_000;
 const OPENING: i64 = 10_000;
 
-/// With a policy and a command worker killed in the middle.
-#[test]
-fn ten_thousand_transfers_among_a_hundred_accounts_lose_and_make_no_money() {
+/// With a policy and a command worker killed in the middle; where one process works, all of it is
+/// killed, twice.
+fn many_transfers_with_crashes_lose_and_make_no_money(place: Place) {
     let limit = Duration::from_mins(3);
-    let world = World::on(Servers::own_kafka(), &[]);
-    world.expect(&["topics", "create"]);
-    let mut processes: Vec<_> = ["commands", "commands", "policies", "policies"]
+    let world = World::own_topics(place, &[]);
+    let (roles, count) = match place {
+        Place::Servers => (
+            &["commands", "commands", "policies", "policies"][..],
+            10_000,
+        ),
+        Place::Embedded => (&["commands,policies"][..], 2_000),
+    };
+    let mut processes: Vec<_> = roles
+        .iter()
         .map(|role| world.run(&["--role", role]))
-        .into();
+        .collect();
     for process in &processes {
         process.wait_ready(READY);
     }
@@ -237,7 +251,7 @@ fn ten_thousand_transfers_among_a_hundred_accounts_lose_and_make_no_money() {
         .map(|id| (id.as_str(), json!({"type": "OpenAccount", "data": owner})))
         .collect();
     world.send("bank.account.commands", &openings);
-    let ids: Vec<_> = (0..TRANSFERS).map(|n| format!("t-{n}")).collect();
+    let ids: Vec<_> = (0..count).map(|n| format!("t-{n}")).collect();
     let transfers: Vec<_> = ids
         .iter()
         .map(|id| {
@@ -256,9 +270,6 @@ fn ten_thousand_transfers_among_a_hundred_accounts_lose_and_make_no_money() {
         })
         .collect();
     world.send("bank.transfer.commands", &transfers);
-    processes.remove(3).crash();
-    processes.remove(1).crash();
-
     let ended = || {
         let events = world.json(&["tail", "bank.transfer.events", "--json"]);
         let is_end = |event: &&Value| {
@@ -267,16 +278,32 @@ fn ten_thousand_transfers_among_a_hundred_accounts_lose_and_make_no_money() {
         };
         events.iter().filter(is_end).count()
     };
-    until_equal("every transfer has ended", limit, &TRANSFERS, ended);
+    match place {
+        Place::Servers => {
+            processes.remove(3).crash();
+            processes.remove(1).crash();
+        }
+        Place::Embedded => {
+            for some in [count / 10, count / 2] {
+                until("some have ended", limit, || match ended() {
+                    few if few < some => Err(few),
+                    _ => Ok(()),
+                });
+                processes.remove(0).crash();
+                processes.push(world.run(&["--role", roles[0]]));
+            }
+        }
+    }
+    until_equal("every transfer has ended", limit, &count, ended);
     let events = world.json(&["tail", "bank.transfer.events", "--json"]);
     let of_accounts = world.json(&["tail", "bank.account.events", "--json"]);
-    check_ends(&events);
+    check_ends(&events, count);
     check_money(&of_accounts);
     check_chains(&events, &of_accounts);
 }
 
 /// Each transfer has exactly one end, and both kinds of end occur.
-fn check_ends(events: &[Value]) {
+fn check_ends(events: &[Value], count: usize) {
     let mut ends: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for event in events {
         let kind = event["value"]["type"].as_str().unwrap();
@@ -286,14 +313,14 @@ fn check_ends(events: &[Value]) {
                 .push(kind);
         }
     }
-    assert_eq!(ends.len(), TRANSFERS);
+    assert_eq!(ends.len(), count);
     assert!(ends.values().all(|kinds| kinds.len() == 1));
     let completed = ends
         .values()
         .filter(|kinds| kinds[0] == "TransferCompleted")
         .count();
     assert!(
-        completed > TRANSFERS / 10 && completed < TRANSFERS,
+        completed > count / 10 && completed < count,
         "{completed} completed"
     );
 }

@@ -1,92 +1,107 @@
-//! Topics, tables and processes for scenarios, and the two ordinary clients.
+//! Topics, tables and processes for scenarios, and the ordinary clients.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
+use std::fmt::{Display, Write as _};
+use std::io::Write;
 use std::net::TcpListener;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
+use super::follower::{Follower, Program};
+use super::place::Place;
 use super::process::Process;
+use super::rows::{self, Select};
 use super::servers::Servers;
 use super::wait::{EVENTUALLY, until};
 
 /// A deployment of the program.
 #[derive(Debug)]
 pub(crate) struct World {
-    pub(crate) servers: Servers,
-    home: TempDir,
-    settings: Vec<String>,
     followers: Mutex<BTreeMap<String, Arc<Follower>>>,
+    home: TempDir,
+    /// Without them everything is in one file.
+    servers: Option<Servers>,
+    settings: Vec<String>,
     number: AtomicU32,
-}
-
-/// The one whose tests only differ in the ids they use, with a process of all roles.
-pub(crate) struct Shared {
-    pub(crate) world: World,
-    process: Process,
-}
-
-impl Shared {
-    pub(crate) fn process(&self) -> &Process {
-        &self.process
-    }
-}
-
-impl std::ops::Deref for Shared {
-    type Target = World;
-    fn deref(&self) -> &World {
-        &self.world
-    }
-}
-
-/// The shared world, started for the first of the tests that run now and stopped after the last.
-pub(crate) fn shared() -> Arc<Shared> {
-    static SHARED: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
-    let mut weak = SHARED
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(shared) = weak.upgrade() {
-        return shared;
-    }
-    let world = World::on(Servers::shared(), &[]);
-    world.set_up();
-    let process = world.run(&[]);
-    process.wait_ready(Duration::from_mins(1));
-    let shared = Arc::new(Shared { world, process });
-    *weak = Arc::downgrade(&shared);
-    shared
 }
 
 impl World {
     /// A world of its own, whose servers the test may break. Topics and tables are there.
-    pub(crate) fn own(settings: &[&str]) -> Self {
-        let world = Self::on(Servers::own(), settings);
+    pub(crate) fn own(place: Place, settings: &[&str]) -> Self {
+        let world = match place {
+            Place::Servers => Self::on(Servers::own(), settings),
+            Place::Embedded => Self::embedded(settings),
+        };
         world.set_up();
         world
     }
 
+    /// The same for tests that look at no rows: nobody need keep any.
+    pub(crate) fn own_topics(place: Place, settings: &[&str]) -> Self {
+        match place {
+            Place::Servers => {
+                let world = Self::on(Servers::own_kafka(), settings);
+                world.expect(&["topics", "create"]);
+                world
+            }
+            Place::Embedded => Self::embedded(settings),
+        }
+    }
+
     pub(crate) fn on(servers: Servers, settings: &[&str]) -> Self {
+        Self::new(Some(servers), settings)
+    }
+
+    /// On a local file, which the program makes by itself.
+    pub(crate) fn embedded(settings: &[&str]) -> Self {
+        Self::new(None, settings)
+    }
+
+    fn new(servers: Option<Servers>, settings: &[&str]) -> Self {
         Self {
-            servers,
+            followers: Mutex::default(),
             home: TempDir::new().unwrap(),
+            servers,
             settings: settings
                 .iter()
                 .map(|setting| (*setting).to_owned())
                 .collect(),
-            followers: Mutex::default(),
             number: AtomicU32::new(0),
         }
     }
 
+    pub(crate) fn place(&self) -> Place {
+        match self.servers {
+            Some(_) => Place::Servers,
+            None => Place::Embedded,
+        }
+    }
+
+    pub(crate) fn servers(&self) -> &Servers {
+        self.servers.as_ref().expect("a test of real servers")
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
+    /// The file that holds everything.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.data_dir().join("millrace.db")
+    }
+
+    /// A local file needs nothing.
     pub(crate) fn set_up(&self) {
-        self.expect(&["topics", "create"]);
-        self.expect(&["migrate"]);
+        if self.place() == Place::Servers {
+            self.expect(&["topics", "create"]);
+            self.expect(&["migrate"]);
+        }
     }
 
     /// The program with this world's settings.
@@ -100,11 +115,15 @@ impl World {
         command
             .args(arguments)
             .current_dir(self.home.path())
-            .env("MILLRACE_BACKEND", "kafka")
-            .env("MILLRACE_KAFKA_BROKERS", &self.servers.kafka)
-            .env("MILLRACE_SCYLLA_NODES", &self.servers.cql)
-            .env("MILLRACE_KAFKA_SESSION_TIMEOUT", "6s")
-            .env("MILLRACE_SCYLLA_DURABLE_AFTER", "1s");
+            .env("MILLRACE_DATA_DIR", self.data_dir());
+        if let Some(servers) = &self.servers {
+            command
+                .env("MILLRACE_BACKEND", "kafka")
+                .env("MILLRACE_KAFKA_BROKERS", &servers.kafka)
+                .env("MILLRACE_SCYLLA_NODES", &servers.cql)
+                .env("MILLRACE_KAFKA_SESSION_TIMEOUT", "6s")
+                .env("MILLRACE_SCYLLA_DURABLE_AFTER", "1s");
+        }
         for setting in &self.settings {
             command.args(["--set", setting]);
         }
@@ -151,15 +170,26 @@ impl World {
         Process::spawn(self.millrace(&all), http, log)
     }
 
-    /// Sends commands with kcat, one a line, to the partitions where they belong.
-    pub(crate) fn send(&self, topic: &str, commands: &[(&str, Value)]) {
+    /// Sends commands, one a line, to the partitions where they belong: with kcat, or with the
+    /// program where there is no Kafka.
+    pub(crate) fn send(&self, topic: &str, commands: &[(&str, impl Display)]) {
         let mut lines = String::new();
         for (key, command) in commands {
-            writeln!(lines, "{key}\t{command}").unwrap();
+            match self.place() {
+                Place::Servers => writeln!(lines, "{key}\t{command}").unwrap(),
+                Place::Embedded => writeln!(lines, "{}", line(topic, key, command)).unwrap(),
+            }
         }
-        let partitioner = ["-K", "\t", "-X", "topic.partitioner=murmur2_random", "-l"];
         let file = tempfile::NamedTempFile::new_in(self.home.path()).unwrap();
         std::fs::write(file.path(), lines).unwrap();
+        if self.place() == Place::Embedded {
+            let mut send = self.millrace(&["send", "-"]);
+            let output = send.stdin(file.reopen().unwrap()).output().unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "send: {errors}");
+            return;
+        }
+        let partitioner = ["-K", "\t", "-X", "topic.partitioner=murmur2_random", "-l"];
         let path = file.path().to_str().unwrap();
         let mut arguments = partitioner.to_vec();
         arguments.push(path);
@@ -169,7 +199,7 @@ impl World {
     /// Sends one record with kcat as the arguments say; the value comes from `input`.
     pub(crate) fn kcat_send(&self, topic: &str, arguments: &[&str], input: &[u8]) {
         let mut kcat = Command::new("kcat")
-            .args(["-b", &self.servers.kafka, "-P", "-t", topic])
+            .args(["-b", &self.servers().kafka, "-P", "-t", topic])
             .args(["-X", "enable.idempotence=true"])
             .args(arguments)
             .stdin(Stdio::piped())
@@ -182,20 +212,18 @@ impl World {
         assert!(output.status.success(), "kcat {arguments:?}: {errors}");
     }
 
-    /// Every byte of keys, headers and values committed in a topic now.
+    /// Every byte of keys, headers and values committed in a topic now; of a local file every byte
+    /// there is, in whatever topic or table.
     pub(crate) fn bytes(&self, topic: &str) -> Vec<u8> {
+        let Some(servers) = &self.servers else {
+            let log = self.data_dir().join("millrace.db-wal");
+            let mut bytes = std::fs::read(self.file()).unwrap();
+            bytes.extend(std::fs::read(log).unwrap_or_default());
+            return bytes;
+        };
         let output = Command::new("kcat")
-            .args([
-                "-b",
-                &self.servers.kafka,
-                "-C",
-                "-t",
-                topic,
-                "-o",
-                "beginning",
-                "-e",
-                "-q",
-            ])
+            .args(["-b", &servers.kafka, "-C", "-t", topic])
+            .args(["-o", "beginning", "-e", "-q"])
             .args(["-f", "%k %h %s\\n", "-X", "isolation.level=read_committed"])
             .output()
             .expect("kcat is needed");
@@ -205,7 +233,12 @@ impl World {
     /// Records of a topic as they come, from its beginning.
     pub(crate) fn follow(&self, topic: &str) -> Arc<Follower> {
         let mut followers = self.followers.lock().unwrap();
-        let start = || Arc::new(Follower::start(&self.servers.kafka, topic));
+        let start = || {
+            Arc::new(Follower::start(match &self.servers {
+                Some(servers) => Program::kcat(&servers.kafka, topic),
+                None => Program::tail(self.millrace(&["tail", topic, "--follow", "--json"])),
+            }))
+        };
         Arc::clone(followers.entry(topic.to_owned()).or_insert_with(start))
     }
 
@@ -237,55 +270,19 @@ impl World {
         self.outcome(&id)
     }
 
-    /// Rows as cqlsh prints them, each as JSON.
-    pub(crate) fn cql(&self, select_json: &str) -> Vec<Value> {
-        let text = self.cqlsh(select_json);
-        let lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| line.starts_with('{'));
-        lines
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    }
-
-    /// What cqlsh prints.
-    pub(crate) fn cqlsh(&self, statement: &str) -> String {
-        let cqlsh = std::env::var("MILLRACE_CQLSH").expect("MILLRACE_CQLSH: cargo xtask test");
-        let (host, port) = self
-            .servers
-            .cql
-            .split(',')
-            .next()
-            .unwrap()
-            .split_once(':')
-            .unwrap();
-        let output = Command::new(cqlsh)
-            .args([
-                host,
-                port,
-                "--no-color",
-                "--request-timeout",
-                "30",
-                "-e",
-                statement,
-            ])
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "cqlsh {statement}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap()
+    /// Rows of a read table, read by the ordinary shell of its store.
+    pub(crate) fn rows(&self, select: &Select) -> Vec<Value> {
+        match &self.servers {
+            Some(servers) => rows::rows_of_cqlsh(&rows::cqlsh(&servers.cql, &select.cql())),
+            None => rows::sqlite3(&self.file(), &select.sql()),
+        }
     }
 
     /// The balance in an account's row, if there is one.
     pub(crate) fn balance(&self, account: &str) -> Option<i64> {
-        let query = format!("SELECT JSON balance FROM bank.accounts WHERE id = '{account}'");
-        self.cql(&query)
-            .first()
-            .and_then(|row| row["balance"].as_i64())
+        let select = Select::from("bank.accounts").only("balance");
+        let rows = self.rows(&select.with("id", account));
+        rows.first().and_then(|row| row["balance"].as_i64())
     }
 
     /// `/metrics` of a process: the value of every sample whose name and labels contain all words.
@@ -299,109 +296,12 @@ impl World {
     }
 }
 
-/// Reads a topic with kcat until it is dropped. A kcat that ends because the broker went away is
-/// followed by another, which begins again.
-#[derive(Debug)]
-pub(crate) struct Follower {
-    kcat: Arc<Mutex<Option<Child>>>,
-    records: Arc<Mutex<Vec<Value>>>,
-}
-
-impl Follower {
-    fn start(kafka: &str, topic: &str) -> Self {
-        let arguments: Vec<_> = [
-            "-b",
-            kafka,
-            "-C",
-            "-t",
-            topic,
-            "-o",
-            "beginning",
-            "-u",
-            "-q",
-            "-J",
-        ]
-        .into_iter()
-        .chain([
-            "-X",
-            "isolation.level=read_committed",
-            "-X",
-            "fetch.wait.max.ms=20",
-        ])
-        .map(str::to_owned)
-        .collect();
-        let kcat = Arc::new(Mutex::new(Some(Self::kcat(&arguments))));
-        let records = Arc::new(Mutex::new(Vec::new()));
-        let (shared, into) = (Arc::clone(&kcat), Arc::clone(&records));
-        std::thread::spawn(move || {
-            while let Some(output) = Self::output(&shared) {
-                Self::collect(output, &into);
-                let mut kcat = shared.lock().unwrap();
-                let Some(ended) = kcat.as_mut() else { return };
-                ended.wait().ok();
-                into.lock().unwrap().clear();
-                *kcat = Some(Self::kcat(&arguments));
-                drop(kcat);
-                std::thread::sleep(Duration::from_millis(100));
-            }
-        });
-        Self { kcat, records }
-    }
-
-    fn kcat(arguments: &[String]) -> Child {
-        let mut command = Command::new("kcat");
-        command
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        command.spawn().expect("kcat is needed")
-    }
-
-    fn output(kcat: &Mutex<Option<Child>>) -> Option<ChildStdout> {
-        kcat.lock().unwrap().as_mut()?.stdout.take()
-    }
-
-    /// Values need not be UTF-8; kcat prints them as they are.
-    fn collect(output: ChildStdout, into: &Mutex<Vec<Value>>) {
-        for line in BufReader::new(output).split(b'\n') {
-            let Ok(line) = line else { return };
-            let line = String::from_utf8_lossy(&line);
-            let record = serde_json::from_str(&line);
-            into.lock()
-                .unwrap()
-                .push(record.unwrap_or_else(|_| json!({ "unreadable": line })));
-        }
-    }
-
-    /// The records that `is_wanted`, as kcat prints them.
-    pub(crate) fn records(&self, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
-        let records = self.records.lock().unwrap();
-        records
-            .iter()
-            .filter(|record| is_wanted(record))
-            .cloned()
-            .collect()
-    }
-
-    /// The values of the records that are JSON and `is_wanted`.
-    pub(crate) fn payloads(&self, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
-        let records = self.records.lock().unwrap();
-        let payloads = records
-            .iter()
-            .filter_map(|record| serde_json::from_str(record["payload"].as_str()?).ok());
-        payloads
-            .filter(|payload: &Value| is_wanted(payload))
-            .collect()
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        if let Some(mut kcat) = self.kcat.lock().unwrap().take() {
-            kcat.kill().ok();
-            kcat.wait().ok();
-        }
-    }
+/// A command as `millrace send -` reads it.
+fn line(topic: &str, key: &str, command: &impl Display) -> String {
+    let aggregate = topic.strip_suffix(".commands").unwrap();
+    let command = command.to_string();
+    let fields = command.strip_prefix('{').unwrap();
+    format!(r#"{{"aggregate":"{aggregate}","aggregate_id":"{key}",{fields}"#)
 }
 
 /// An address on loopback that is free now.
@@ -418,11 +318,4 @@ pub(crate) fn unique(name: &str) -> String {
         .unwrap();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{name}-{:x}-{number}", time.as_micros())
-}
-
-/// A record header as kcat prints it.
-pub(crate) fn header<'a>(record: &'a Value, name: &str) -> Option<&'a str> {
-    let list = record["headers"].as_array()?;
-    let (pairs, _) = list.as_chunks::<2>();
-    pairs.iter().find(|[key, _]| key == name)?[1].as_str()
 }
