@@ -1,5 +1,6 @@
 //! Rows of read tables, asked for in either language and read with its ordinary shell.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -58,7 +59,7 @@ impl Select {
                 Value::String(value) => format!("'{value}'"),
                 other => other.to_string(),
             };
-            text.push_str(&format!(" {word} {column} = {value}"));
+            write!(text, " {word} {column} = {value}").unwrap();
         }
         text
     }
@@ -74,11 +75,11 @@ pub(crate) fn cqlsh(address: &str, statement: &str) -> String {
     output(command.arg(statement))
 }
 
-/// Rows as cqlsh prints them.
+/// Rows as cqlsh prints them, with every backslash doubled.
 pub(crate) fn rows_of_cqlsh(text: &str) -> Vec<Value> {
     let lines = text.lines().map(str::trim);
     let rows = lines.filter(|line| line.starts_with('{'));
-    rows.map(|line| serde_json::from_str(line).unwrap())
+    rows.map(|line| serde_json::from_str(&line.replace(r"\\", r"\")).unwrap())
         .collect()
 }
 
