@@ -55,9 +55,11 @@ fn as_kcat_prints(mut record: Value) -> Value {
         }
     }
     record["headers"] = list.into();
-    record["payload"] = match record["value"].take() {
-        text @ (Value::Null | Value::String(_)) => text,
-        other => other.to_string().into(),
+    let value = record["value"].take();
+    record["payload"] = if value.is_null() || value.is_string() {
+        value
+    } else {
+        value.to_string().into()
     };
     record
 }

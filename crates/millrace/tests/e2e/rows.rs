@@ -55,10 +55,8 @@ impl Select {
         let mut text = String::new();
         for (column, value) in &self.key {
             let word = if text.is_empty() { "WHERE" } else { "AND" };
-            let value = match value {
-                Value::String(value) => format!("'{value}'"),
-                other => other.to_string(),
-            };
+            let text_of = |value: &Value| value.as_str().map(|text| format!("'{text}'"));
+            let value = text_of(value).unwrap_or_else(|| value.to_string());
             write!(text, " {word} {column} = {value}").unwrap();
         }
         text

@@ -241,35 +241,7 @@ fn many_transfers_with_crashes_lose_and_make_no_money(place: Place) {
     for process in &processes {
         process.wait_ready(READY);
     }
-    let mut random = fastrand::Rng::with_seed(7);
-    let accounts: Vec<_> = (0..ACCOUNTS).map(|n| format!("acc-{n}")).collect();
-    let owner = json!({
-        "first_name": "A", "last_name": "B", "email": "a@b", "initial_balance": OPENING,
-    });
-    let openings: Vec<_> = accounts
-        .iter()
-        .map(|id| (id.as_str(), json!({"type": "OpenAccount", "data": owner})))
-        .collect();
-    world.send("bank.account.commands", &openings);
-    let ids: Vec<_> = (0..count).map(|n| format!("t-{n}")).collect();
-    let transfers: Vec<_> = ids
-        .iter()
-        .map(|id| {
-            let from = random.usize(..ACCOUNTS);
-            let to = (from + random.usize(1..ACCOUNTS)) % ACCOUNTS;
-            // Some have too little money; some go to an account that is not there.
-            let to = if random.u8(..20) == 0 {
-                "nobody"
-            } else {
-                &accounts[to]
-            };
-            (
-                id.as_str(),
-                transfer(id, &accounts[from], to, random.i64(1..700)),
-            )
-        })
-        .collect();
-    world.send("bank.transfer.commands", &transfers);
+    send_transfers(&world, count);
     let ended = || {
         let events = world.json(&["tail", "bank.transfer.events", "--json"]);
         let is_end = |event: &&Value| {
@@ -300,6 +272,39 @@ fn many_transfers_with_crashes_lose_and_make_no_money(place: Place) {
     check_ends(&events, count);
     check_money(&of_accounts);
     check_chains(&events, &of_accounts);
+}
+
+/// Opens the accounts, and asks for so many transfers among them.
+fn send_transfers(world: &World, count: usize) {
+    let mut random = fastrand::Rng::with_seed(7);
+    let accounts: Vec<_> = (0..ACCOUNTS).map(|n| format!("acc-{n}")).collect();
+    let owner = json!({
+        "first_name": "A", "last_name": "B", "email": "a@b", "initial_balance": OPENING,
+    });
+    let openings: Vec<_> = accounts
+        .iter()
+        .map(|id| (id.as_str(), json!({"type": "OpenAccount", "data": owner})))
+        .collect();
+    world.send("bank.account.commands", &openings);
+    let ids: Vec<_> = (0..count).map(|n| format!("t-{n}")).collect();
+    let transfers: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            let from = random.usize(..ACCOUNTS);
+            let to = (from + random.usize(1..ACCOUNTS)) % ACCOUNTS;
+            // Some have too little money; some go to an account that is not there.
+            let to = if random.u8(..20) == 0 {
+                "nobody"
+            } else {
+                &accounts[to]
+            };
+            (
+                id.as_str(),
+                transfer(id, &accounts[from], to, random.i64(1..700)),
+            )
+        })
+        .collect();
+    world.send("bank.transfer.commands", &transfers);
 }
 
 /// Each transfer has exactly one end, and both kinds of end occur.
