@@ -1,5 +1,6 @@
 //! A blog, as a program of its own with six concepts: aggregate, command, event, rejection,
 //! projection, policy. `docs/library.md` explains it; the Avro schemas stand beside it, in `blog/`.
+#![expect(clippy::enum_variant_names, reason = "they stand alone in topics")]
 
 use std::process::ExitCode;
 
