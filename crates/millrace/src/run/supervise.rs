@@ -174,7 +174,11 @@ mod tests {
 
     fn crew(runtime: &tokio::runtime::Runtime) -> Crew {
         let registry = crate::contexts();
-        let settings = Settings::load(&Sources::default(), &registry.names()).unwrap();
+        let sources = Sources {
+            options: vec!["backend=kafka".to_owned()],
+            ..Sources::default()
+        };
+        let settings = Settings::load(&sources, &registry.names()).unwrap();
         let wiring = Wiring::new(&registry, settings, runtime.handle().clone()).unwrap();
         Crew::new(Arc::new(wiring))
     }
