@@ -9,10 +9,10 @@ mod worker;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cluster::{Cluster, Options, Service};
@@ -153,11 +153,34 @@ impl Stage {
         };
         servers.up(&options, None)?;
         let broker = Cluster::load(&Service::Kafka.directory(&directory))?;
-        Ok(Self {
+        let stage = Self {
             programs,
             broker: broker.context("the broker that was just started")?,
             directory,
-        })
+        };
+        stage.make_all_topics()?;
+        Ok(stage)
+    }
+
+    /// A worker of one aggregate waits for the topics of all.
+    fn make_all_topics(&self) -> Result<()> {
+        let mut create = self.millrace(&["topics", "create"]);
+        create.arg("--set").arg(format!("partitions={PARTITIONS}"));
+        let output = create.stdin(Stdio::null()).output()?;
+        if !output.status.success() {
+            let reason = String::from_utf8_lossy(&output.stderr).into_owned();
+            bail!("the topics cannot be made\n{reason}");
+        }
+        Ok(())
+    }
+
+    /// The program, on this broker.
+    fn millrace(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.programs.millrace);
+        command.args(arguments).args(["--set", "backend=kafka"]);
+        let brokers = format!("kafka.brokers={}", self.brokers());
+        command.arg("--set").arg(brokers);
+        command
     }
 
     fn brokers(&self) -> String {

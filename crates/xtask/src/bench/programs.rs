@@ -28,9 +28,9 @@ impl Programs {
         cargo
             .current_dir(project::root())
             .args(["build", "--release", "--message-format=json"])
-            .args(["--package", "millrace", "--bin", "millrace"])
-            .args(["--example", "bench_state"])
-            .args(["--package", "millrace-kafka", "--example", "bench"]);
+            // Selecting packages would select other features too, and build their vendors again.
+            .args(["--workspace", "--bin", "millrace"])
+            .args(["--example", "bench_state", "--example", "bench"]);
         if system_openssl {
             cargo.args(["--no-default-features", "--features"]);
             cargo.arg("millrace/system-openssl,millrace-kafka/system-openssl");
