@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what a worker costs beside the bare client, on one broker, in one run.
 
 mod capacity;
+mod follow_up;
 mod memory;
 mod ping;
 mod programs;
@@ -51,7 +52,7 @@ pub(crate) struct Smoke {
     /// Accounts that they are spread over
     #[arg(long, default_value_t = 100_000)]
     accounts: u32,
-    /// How often capacity is measured; the worker and its peer take turns at being first
+    /// How often capacity and deposits in bulk are measured; the compared take turns at being first
     #[arg(long, default_value_t = 2)]
     rounds: u32,
     /// Commands that are sent one at a time, to the worker and to its peer each
@@ -63,8 +64,14 @@ pub(crate) struct Smoke {
     /// Commands decided before anything is measured
     #[arg(long, default_value_t = WARM_UP)]
     warm_up: u32,
+    /// Deposits that are followed one at a time
+    #[arg(long, default_value_t = 300)]
+    followed: u32,
+    /// Deposits in bulk, with and without follow-ups each
+    #[arg(long, default_value_t = 100_000)]
+    deposits: u32,
     /// Only these sections
-    #[arg(long, value_delimiter = ',', default_values = ["ping", "capacity", "memory"])]
+    #[arg(long, value_delimiter = ',', default_values = Section::NAMES)]
     only: Vec<Section>,
     /// Link the system's OpenSSL: needs its headers, and builds sooner
     #[arg(long)]
@@ -77,8 +84,16 @@ enum Section {
     Ping,
     /// Many commands that wait.
     Capacity,
+    /// Deposits and the bonuses that follow from them.
+    FollowUp,
     /// Many accounts, restored.
     Memory,
+}
+
+impl Section {
+    /// In the order in which they are measured.
+    const ALL: [Self; 4] = [Self::Ping, Self::Capacity, Self::FollowUp, Self::Memory];
+    const NAMES: [&str; 4] = ["ping", "capacity", "follow-up", "memory"];
 }
 
 impl Bench {
@@ -107,7 +122,7 @@ impl Smoke {
             };
             capacity::run(stage, &load, 1)?;
         }
-        for section in [Section::Ping, Section::Capacity, Section::Memory] {
+        for section in Section::ALL {
             if !self.only.contains(&section) {
                 continue;
             }
@@ -119,6 +134,13 @@ impl Smoke {
                         accounts: self.accounts,
                     };
                     report.capacity(&load, &capacity::run(stage, &load, self.rounds)?);
+                }
+                Section::FollowUp => {
+                    let load = follow_up::Load {
+                        followed: self.followed,
+                        deposits: self.deposits,
+                    };
+                    follow_up::run(stage, &load, self.rounds)?.tell(&mut report);
                 }
                 Section::Memory => {
                     for commands in memory::WINDOWS {

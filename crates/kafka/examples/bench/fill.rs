@@ -51,7 +51,8 @@ pub(crate) fn fill(arguments: &Arguments) -> Result<Value> {
     }))
 }
 
-fn send(producer: &BaseProducer, partition: i32, command: &Command) -> Result<()> {
+/// Sends a command to bank.account; waits while the client's queue is full.
+pub(crate) fn send(producer: &BaseProducer, partition: i32, command: &Command) -> Result<()> {
     let mut record = BaseRecord::to("bank.account.commands")
         .partition(partition)
         .key(&command.key)
@@ -70,9 +71,9 @@ fn send(producer: &BaseProducer, partition: i32, command: &Command) -> Result<()
 
 /// A command as its sender writes it.
 #[derive(Debug)]
-struct Command {
-    key: String,
-    text: String,
+pub(crate) struct Command {
+    pub(crate) key: String,
+    pub(crate) text: String,
 }
 
 /// The accounts as they will be once every command is decided.

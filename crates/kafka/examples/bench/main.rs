@@ -8,6 +8,8 @@ mod arguments;
 mod await_group;
 mod echo;
 mod fill;
+mod follow;
+mod pay;
 mod peer;
 mod ping;
 mod replay;
@@ -43,6 +45,9 @@ fn run() -> Result<serde_json::Value> {
         "echo" => echo::serve(&arguments),
         "ping" => ping::compare(&arguments),
         "count" => spool::count(&arguments),
+        "open" => pay::open(&arguments),
+        "pay" => pay::all_at_once(&arguments),
+        "follow" => follow::follow(&arguments),
         "replay" => replay::replay(&arguments),
         other => Err(format!("no action is called `{other}`").into()),
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Stage;
 use super::programs::{self, millis, number};
-use super::worker::Worker;
+use super::worker::{self, Worker};
 use crate::wait;
 
 const AGGREGATE: &str = "bank.account";
@@ -96,7 +96,7 @@ fn round(stage: &Stage, load: &Load) -> Result<Round> {
 
 /// Runs a worker until everything is committed.
 fn drain(stage: &Stage) -> Result<(Cost, u64, Vec<String>)> {
-    let mut worker = Worker::start(stage)?;
+    let mut worker = Worker::start(stage, worker::COMMANDS, &[])?;
     worker.await_ready()?;
     let (start, cpu_before) = (wait::now(), worker.cpu()?);
     let broker_before = stage.broker_cpu()?;
@@ -107,8 +107,7 @@ fn drain(stage: &Stage) -> Result<(Cost, u64, Vec<String>)> {
         broker: stage.broker_cpu()?.saturating_sub(broker_before),
     };
     let transactions = worker.metric("millrace_batch_seconds_count")?;
-    let complaints = worker.complaints();
-    let faults = (complaints > 0).then(|| format!("{complaints} warnings in the worker's log"));
+    let faults = worker.complaints();
     worker.stop()?;
     Ok((cost, transactions, faults.into_iter().collect()))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::programs::{self, number};
-use super::worker::Worker;
+use super::worker::{self, Worker};
 use super::{PARTITIONS, Stage};
 
 /// Recent commands of each account: none, the number of the aim, and a full window.
@@ -35,7 +35,7 @@ pub(super) fn restore(stage: &Stage, accounts: u32, window: u32) -> Result<Resto
     write.args(["write", &stage.brokers()]);
     write.args([PARTITIONS, accounts, window].map(|number| number.to_string()));
     let written = programs::answer(&mut write)?;
-    let mut worker = Worker::start(stage)?;
+    let mut worker = Worker::start(stage, worker::COMMANDS, &[])?;
     worker.await_ready()?;
     let wall = worker.started.elapsed();
     let cpu = worker.cpu()?;

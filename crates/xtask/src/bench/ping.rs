@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::Stage;
-use super::worker::Worker;
+use super::worker::{self, Worker};
 
 /// What the bare peer works on, with topics like those of an aggregate.
 const BARE: &str = "bench.echo";
@@ -23,7 +23,7 @@ pub(super) struct Pings {
 pub(super) fn compare(stage: &Stage, count: u32) -> Result<Pings> {
     println!("ping: {count} commands one at a time");
     stage.make_topics(&["bank.account", BARE])?;
-    let mut worker = Worker::start(stage)?;
+    let mut worker = Worker::start(stage, worker::COMMANDS, &[])?;
     let _bare = Bare::start(stage)?;
     worker.await_ready()?;
     let answer = stage.peer(

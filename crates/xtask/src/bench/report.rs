@@ -117,6 +117,11 @@ impl Report {
         }
     }
 
+    /// Whatever makes the figures worthless.
+    pub(super) fn fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
+
     pub(super) fn print(&self) {
         println!("{}", self.text);
         for fault in &self.faults {
@@ -129,11 +134,11 @@ impl Report {
         self.faults.is_empty()
     }
 
-    fn add(&mut self, text: &str) {
+    pub(super) fn add(&mut self, text: &str) {
         line(&mut self.text, text);
     }
 
-    fn row(&mut self, name: &str, [p50, p90, p99]: [f64; 3]) {
+    pub(super) fn row(&mut self, name: &str, [p50, p90, p99]: [f64; 3]) {
         self.add(&format!("  {name:28} {p50:>9.2} {p90:>9.2} {p99:>9.2}"));
     }
 
@@ -148,7 +153,7 @@ impl Report {
         ));
     }
 
-    fn aim(&mut self, aim: &str, is_met: bool) {
+    pub(super) fn aim(&mut self, aim: &str, is_met: bool) {
         let word = if is_met { "met" } else { "NOT MET" };
         self.add(&format!("  aim: {aim}: {word}"));
     }
@@ -161,14 +166,19 @@ fn line(text: &mut String, more: &str) {
     }
 }
 
-/// The smallest value that so many percent do not exceed.
+/// Of microseconds.
 fn percentile_ms(sorted: &[u64], percent: usize) -> f64 {
+    percentile(sorted, percent) / 1000.0
+}
+
+/// The smallest value that so many percent do not exceed.
+pub(super) fn percentile(sorted: &[u64], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    float(sorted.get(rank - 1).copied().unwrap_or_default()) / 1000.0
+    float(sorted.get(rank - 1).copied().unwrap_or_default())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn float(number: u64) -> f64 {
+pub(super) fn float(number: u64) -> f64 {
     number as f64
 }
 

@@ -1,9 +1,9 @@
-//! The worker under measurement: one process with one command worker.
+//! A worker under measurement: one process of one role.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,13 @@ const READY_LOOK: Duration = Duration::from_millis(10);
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
+/// The role that decides commands.
+pub(super) const COMMANDS: &str = "commands";
+/// The role that reacts to events with commands.
+pub(super) const POLICIES: &str = "policies";
+/// As the gauge of tasks tells it.
+const RUNNING: &str = "3";
+
 /// A running worker. Killed when dropped.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -34,21 +41,17 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts it; returns at once.
-    pub(super) fn start(stage: &Stage) -> Result<Self> {
+    /// Starts it with settings besides those of the stage; returns at once. The one before must be
+    /// ready by then: a port is only taken once somebody listens.
+    pub(super) fn start(stage: &Stage, role: &str, settings: &[&str]) -> Result<Self> {
         let port = Registry::open()?.choose(USUAL_PORT, 1, &[])?;
         let http = loopback(1, port);
-        let log = stage.directory.join("worker.log");
+        let log = stage.directory.join(format!("{role}-{port}.log"));
         let output = File::create(&log)?;
-        let settings = [
-            "backend=kafka".to_owned(),
-            format!("kafka.brokers={}", stage.brokers()),
-            format!("http.listen={http}"),
-        ];
-        let mut command = Command::new(&stage.programs.millrace);
-        command.args(["run", "--role", "commands"]);
+        let mut command = stage.millrace(&["run", "--role", role]);
+        command.arg("--set").arg(format!("http.listen={http}"));
         for setting in settings {
-            command.arg("--set").arg(setting);
+            command.args(["--set", setting]);
         }
         let started = wait::now();
         let process = command
@@ -92,15 +95,38 @@ impl Worker {
     pub(super) fn metric(&self, name: &str) -> Result<u64> {
         let (_, text) = self.get("/metrics")?;
         let mut sum = 0;
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let Some((series, value)) = line.rsplit_once(' ') else {
-                continue;
-            };
+        for (series, value) in series(&text) {
             if series.split('{').next() == Some(name) {
-                sum += value.parse::<u64>().with_context(|| line.to_owned())?;
+                sum += value.parse::<u64>().with_context(|| series.to_owned())?;
             }
         }
         Ok(sum)
+    }
+
+    /// How many partitions of a task are being worked on.
+    pub(super) fn running(&self, task: &str) -> Result<usize> {
+        let (_, text) = self.get("/metrics")?;
+        let task = format!("task=\"{task}\"");
+        let is_running = |(series, value): &(&str, &str)| {
+            series.starts_with("millrace_task_state{")
+                && series.contains(&task)
+                && *value == RUNNING
+        };
+        Ok(series(&text).filter(is_running).count())
+    }
+
+    /// Waits until it works on partitions of `task`, all that it has.
+    pub(super) fn await_running(&mut self, task: &str) -> Result<()> {
+        loop {
+            self.await_ready()?;
+            if self.running(task)? > 0 {
+                return Ok(());
+            }
+            if self.started.elapsed() > READY_LIMIT {
+                bail!("the worker is given no partitions\n{}", self.log_text());
+            }
+            thread::sleep(READY_LOOK);
+        }
     }
 
     /// Ends it in an orderly way.
@@ -111,11 +137,13 @@ impl Worker {
         })
     }
 
-    /// Warnings and worse that it logged.
-    pub(super) fn complaints(&self) -> usize {
+    /// What is wrong with its log, if it has warnings and worse.
+    pub(super) fn complaints(&self) -> Option<String> {
         let text = self.log_text();
         let is_complaint = |line: &&str| line.contains(" WARN ") || line.contains("ERROR ");
-        text.lines().filter(is_complaint).count()
+        let count = text.lines().filter(is_complaint).count();
+        let first = text.lines().find(is_complaint)?;
+        Some(format!("{count} warnings in a worker's log: {first}"))
     }
 
     fn pid(&self) -> i32 {
@@ -141,6 +169,12 @@ impl Worker {
         let is_ok = head.split(' ').nth(1) == Some("200");
         Ok((is_ok, body.to_owned()))
     }
+}
+
+/// Names with labels, and values, as `/metrics` tells them.
+fn series(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.rsplit_once(' '))
 }
 
 impl Drop for Worker {
