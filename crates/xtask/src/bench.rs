@@ -2,6 +2,7 @@
 
 mod capacity;
 mod follow_up;
+mod hold_back;
 mod memory;
 mod ping;
 mod programs;
@@ -41,6 +42,26 @@ pub(crate) enum Bench {
     /// the same run, because absolute figures of a shared machine mean little; missing them is
     /// reported, not an error.
     Smoke(Smoke),
+    /// How long a policy process that is killed holds other commands back
+    ///
+    /// Starts a Kafka of its own. A process that dies with a transaction open keeps the commands
+    /// behind it from being read until somebody takes over. Missing the aim is reported, not an
+    /// error.
+    HoldBack(HoldBack),
+}
+
+/// How often to kill.
+#[derive(Debug, Args)]
+pub(crate) struct HoldBack {
+    /// How many policy processes are killed; every second one right after it has handed over
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Deposits a second: at the default a transaction is open most of the time
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
+    rate: u32,
+    /// Link the system's OpenSSL: needs its headers, and builds sooner
+    #[arg(long)]
+    system_openssl: bool,
 }
 
 /// What to measure, and how much of it.
@@ -99,15 +120,37 @@ impl Section {
 impl Bench {
     /// Runs it; whether the figures can be trusted, whatever they are.
     pub(crate) fn run(&self) -> Result<bool> {
-        let Self::Smoke(smoke) = self;
         // Asked before the build, which may put a new file in this one's place.
         let program = std::env::current_exe()?;
-        let programs = Programs::build(smoke.system_openssl)?;
+        let programs = Programs::build(self.has_system_openssl())?;
         let run = format!("bench-{}", std::process::id());
         let guard = Guard::start(&program, &run)?;
-        let sound = Stage::open(programs, &run).and_then(|stage| smoke.measure(&stage));
+        let sound = Stage::open(programs, &run).and_then(|stage| self.measure(&stage));
         guard.finish()?;
         sound
+    }
+
+    const fn has_system_openssl(&self) -> bool {
+        match self {
+            Self::Smoke(smoke) => smoke.system_openssl,
+            Self::HoldBack(hold_back) => hold_back.system_openssl,
+        }
+    }
+
+    fn measure(&self, stage: &Stage) -> Result<bool> {
+        match self {
+            Self::Smoke(smoke) => smoke.measure(stage),
+            Self::HoldBack(hold_back) => hold_back.measure(stage),
+        }
+    }
+}
+
+impl HoldBack {
+    fn measure(&self, stage: &Stage) -> Result<bool> {
+        let mut report = Report::begin()?;
+        hold_back::run(stage, self.rounds, self.rate)?.tell(&mut report);
+        report.print();
+        Ok(report.is_sound())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Waiting for the outside world, always with a deadline.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 
@@ -22,6 +22,17 @@ pub(crate) fn until(
         thread::sleep(LOOK_EVERY);
     }
     Ok(())
+}
+
+/// Since the epoch, as brokers on this machine stamp records.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this tool compares times of real servers; nothing here is replayed"
+)]
+pub(crate) fn wall() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// The machine's clock.

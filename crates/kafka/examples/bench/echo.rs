@@ -1,9 +1,6 @@
 //! The bare transactional round trip: a command in, three records and the offset out.
 
-use std::io::Read;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -30,7 +27,7 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<Value> {
     let commands = format!("{aggregate}.commands");
     consumer.subscribe(&[&commands])?;
     let bare = Bare::new(brokers, &format!("{aggregate}.{}", std::process::id()))?;
-    let is_over = until_stdin_closes();
+    let is_over = peer::until_stdin_closes();
     let mut batches = 0_usize;
     while !is_over.load(Ordering::Relaxed) {
         let first = match consumer.poll(Duration::from_millis(100)) {
@@ -96,15 +93,4 @@ impl Outputs {
         bare.send(&self.outcomes, partition, (key, &outcome))?;
         bare.send(&self.state, partition, (key, &[b's'; STATE_BYTES]))
     }
-}
-
-fn until_stdin_closes() -> Arc<AtomicBool> {
-    let is_over = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&is_over);
-    thread::spawn(move || {
-        // An error of a pipe is an end too.
-        let ended = std::io::stdin().read_to_end(&mut Vec::new());
-        told.store(ended.is_ok() || ended.is_err(), Ordering::Relaxed);
-    });
-    is_over
 }

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod await_group;
+mod delays;
 mod echo;
 mod fill;
 mod follow;
@@ -47,7 +48,9 @@ fn run() -> Result<serde_json::Value> {
         "count" => spool::count(&arguments),
         "open" => pay::open(&arguments),
         "pay" => pay::all_at_once(&arguments),
+        "load" => pay::steadily(&arguments),
         "follow" => follow::follow(&arguments),
+        "delays" => delays::delays(&arguments),
         "replay" => replay::replay(&arguments),
         other => Err(format!("no action is called `{other}`").into()),
     }

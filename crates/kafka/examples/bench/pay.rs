@@ -1,7 +1,10 @@
-//! Accounts that are paid to: opened, then all at once.
+//! Accounts that are paid to: opened, then all at once or steadily.
 
+use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
+use millrace_runtime::clock::{Clock, SystemClock};
 use millrace_runtime::partitioner::partition_of;
 use rdkafka::producer::{BaseProducer, Producer};
 use serde_json::{Value, json};
@@ -10,6 +13,9 @@ use crate::Result;
 use crate::arguments::Arguments;
 use crate::fill::{Command, send};
 use crate::peer;
+
+/// Between the deposits of a steady load the client's reports are served so often at least.
+const STEP: Duration = Duration::from_millis(1);
 
 /// Opens so many `accounts`, with nothing in them, and those that `named` names.
 pub(crate) fn open(arguments: &Arguments) -> Result<Value> {
@@ -37,6 +43,35 @@ pub(crate) fn all_at_once(arguments: &Arguments) -> Result<Value> {
     }
     payer.flush();
     Ok(json!({"sent": count}))
+}
+
+/// Pays in at `rate` a second, each deposit sent at once, until standard input is closed or
+/// `seconds` have passed.
+pub(crate) fn steadily(arguments: &Arguments) -> Result<Value> {
+    let payer = Payer::new(arguments, "0")?;
+    let deposits = Deposits::of(arguments)?;
+    let rate: u32 = arguments.number("rate")?;
+    let last = Duration::from_secs(arguments.number("seconds")?);
+    let is_over = peer::until_stdin_closes();
+    let clock = SystemClock::new();
+    let start = clock.now().elapsed;
+    let mut sent = 0_u32;
+    while !is_over.load(Ordering::Relaxed) {
+        let elapsed = clock.now().elapsed.saturating_sub(start);
+        if elapsed > last {
+            break;
+        }
+        // What a stall has kept back is sent when it is over.
+        if Duration::from_secs(1) * sent / rate > elapsed {
+            payer.producer.poll(STEP);
+            thread::sleep(STEP);
+            continue;
+        }
+        payer.deposit(&deposits, usize::try_from(sent)?)?;
+        sent += 1;
+    }
+    payer.flush();
+    Ok(json!({"sent": sent}))
 }
 
 fn key_of(account: usize) -> String {

@@ -1,5 +1,6 @@
 //! Clients as a careful user of the bare library sets them up, and what they cost.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -130,6 +131,18 @@ impl Drop for Bare {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
     }
+}
+
+/// Becomes true when standard input is closed.
+pub(crate) fn until_stdin_closes() -> Arc<AtomicBool> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_over);
+    thread::spawn(move || {
+        // An error of a pipe is an end too.
+        let ended = std::io::stdin().read_to_end(&mut Vec::new());
+        told.store(ended.is_ok() || ended.is_err(), Ordering::Relaxed);
+    });
+    is_over
 }
 
 /// Milliseconds of processor time that this process has used, in user and system mode.

@@ -53,33 +53,42 @@ pub(crate) fn count(arguments: &Arguments) -> Result<Value> {
     Ok(json!({"records": spools.iter().map(Spool::len).sum::<usize>()}))
 }
 
-/// Reads a whole topic.
+/// Reads a whole topic into memory.
 pub(crate) fn read(brokers: &str, topic: &str, partitions: i32) -> Result<Vec<Spool>> {
+    let mut open: Vec<Open> = (0..partitions).map(|_| Open::default()).collect();
+    visit(brokers, (topic, partitions), &mut |message| {
+        let index = usize::try_from(message.partition())?;
+        let one = open.get_mut(index).ok_or("no such partition")?;
+        one.take(message);
+        Ok(())
+    })?;
+    Ok(open.into_iter().map(|one| one.spool).collect())
+}
+
+/// Shows every committed record of a topic, each partition in order.
+pub(crate) fn visit(
+    brokers: &str,
+    (topic, partitions): (&str, i32),
+    on_record: &mut dyn FnMut(&BorrowedMessage<'_>) -> Result<()>,
+) -> Result<()> {
     let mut config = peer::consumer_settings(brokers, "bench.replay");
     config.set("enable.partition.eof", "true");
     let consumer: BaseConsumer = config.create()?;
     let mut list = TopicPartitionList::new();
-    let mut open: Vec<Open> = Vec::new();
     for partition in 0..partitions {
         list.add_partition_offset(topic, partition, Offset::Beginning)?;
-        open.push(Open::default());
     }
     consumer.assign(&list)?;
     let mut ended = 0;
     while ended < partitions {
         match consumer.poll(peer::ANSWER_WITHIN) {
-            Some(Ok(message)) => {
-                let index = usize::try_from(message.partition())?;
-                open.get_mut(index)
-                    .ok_or("no such partition")?
-                    .take(&message);
-            }
+            Some(Ok(message)) => on_record(&message)?,
             Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
             Some(Err(error)) => return Err(error.into()),
             None => return Err(format!("`{topic}` cannot be read to its end").into()),
         }
     }
-    Ok(open.into_iter().map(|one| one.spool).collect())
+    Ok(())
 }
 
 #[derive(Debug, Default)]

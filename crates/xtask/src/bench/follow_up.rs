@@ -19,11 +19,11 @@ const BONUS_ACCOUNT: &str = "CEO";
 /// Is paid to one deposit at a time.
 const FOLLOWED_ACCOUNT: &str = "followed";
 /// More than is ever paid in.
-const HIGH_CAP: &str = "bonus.cap=1000000000000000";
+pub(super) const HIGH_CAP: &str = "bonus.cap=1000000000000000";
 /// Accounts of the deposits in bulk: so many that the bonus account alone is hot.
 const ACCOUNTS: u32 = 10_000;
 /// A deposit that is followed by a bonus, and the bonus.
-const REACTED: u32 = 10_000;
+pub(super) const REACTED: u32 = 10_000;
 const BONUS: u32 = 100;
 /// A deposit whose share is nothing.
 const IGNORED: u32 = 99;

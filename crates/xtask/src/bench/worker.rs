@@ -137,6 +137,13 @@ impl Worker {
         })
     }
 
+    /// SIGKILL: what a crash looks like to everybody else.
+    pub(super) fn crash(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
     /// What is wrong with its log, if it has warnings and worse.
     pub(super) fn complaints(&self) -> Option<String> {
         let text = self.log_text();
