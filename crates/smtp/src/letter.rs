@@ -167,6 +167,8 @@ mod tests {
             let (headers, _) = text.split_once("\r\n\r\n").unwrap();
             assert_eq!(headers.lines().count(), 9, "{text}");
             assert!(!headers.contains("\nBcc"), "{text}");
+            let is_ascii_kept = headers.contains("Subject: a ");
+            assert_eq!(is_ascii_kept, subject.is_ascii(), "{text}");
             assert!(!headers.replace("\r\n", "").contains(char::is_control));
         }
     }

@@ -140,11 +140,13 @@ fn a_server_that_says_no_to_a_mail_is_believed() {
         ] {
             let server = Server::start([Script::at(stage, Act::Say(said))]);
             let sender = known_sender(&server);
-            let error = send(&sender, mail(1)).unwrap_err();
-            assert_eq!(is_refused(&error), expected, "{stage:?} {said}: {error}");
-            assert!(error.to_string().contains(said), "{stage:?}: {error}");
-            // And the next one goes out, over a connection of its own.
-            send(&sender, mail(2)).unwrap();
+            run(async {
+                let error = sender.perform(mail(1)).await.unwrap_err();
+                assert_eq!(is_refused(&error), expected, "{stage:?} {said}: {error}");
+                assert!(error.to_string().contains(said), "{stage:?}: {error}");
+                // And the next one goes out, over a connection of its own.
+                sender.perform(mail(2)).await.unwrap();
+            });
             let seen = server.seen();
             assert_eq!((seen.mails.len(), seen.connections), (1, 2));
         }

@@ -220,7 +220,10 @@ pub(crate) const BUSINESS: &[Setting] = &[
     Setting::new("smtp.url", "smtp or smtps URL", "", |to, text| {
         put(&mut to.smtp.url, optional_url(text, &["smtp", "smtps"]))
     })
-    .help("mail server; without it no mail is sent")
+    .help(
+        "mail server, without which no mail is sent; smtps:// encrypts, and so does smtp:// with a \
+         user, by STARTTLS; ?tls=none, opportunistic or required behind smtp:// says otherwise",
+    )
     .secret(),
     Setting::new(
         "smtp.from",
