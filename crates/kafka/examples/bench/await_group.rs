@@ -23,8 +23,7 @@ pub(crate) fn until_all_is_consumed(arguments: &Arguments) -> Result<Value> {
     let mut wanted = 0;
     let mut list = TopicPartitionList::new();
     for partition in 0..partitions {
-        let (_, end) = consumer.fetch_watermarks(&topic, partition, peer::ANSWER_WITHIN)?;
-        wanted += end;
+        wanted += peer::end_of(&consumer, &topic, partition)?;
         list.add_partition(&topic, partition);
     }
     loop {

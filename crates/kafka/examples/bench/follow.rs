@@ -53,7 +53,7 @@ impl Follower {
         let mut ends = TopicPartitionList::new();
         for topic in [COMMANDS, OUTCOMES] {
             for partition in 0..partitions {
-                let (_, end) = consumer.fetch_watermarks(topic, partition, peer::ANSWER_WITHIN)?;
+                let end = peer::end_of(&consumer, topic, partition)?;
                 ends.add_partition_offset(topic, partition, Offset::Offset(end))?;
             }
         }

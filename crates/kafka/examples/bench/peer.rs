@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -17,6 +17,8 @@ use crate::Result;
 
 /// For each answer of the broker.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+const LEADER_TRIES_MAX: u32 = 100;
+const LEADER_LOOK: Duration = Duration::from_millis(100);
 const STEP: Duration = Duration::from_micros(100);
 const STEP_MAX: Duration = Duration::from_millis(1);
 const EAGER_STEPS: usize = 50;
@@ -50,6 +52,19 @@ pub(crate) fn consumer_settings(brokers: &str, group: &str) -> ClientConfig {
         .set("fetch.queue.backoff.ms", "2")
         .set("partition.assignment.strategy", "cooperative-sticky");
     config
+}
+
+/// The end of a partition. One of a topic that was just made may have no leader yet.
+pub(crate) fn end_of(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<i64> {
+    let mut tries = 1;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN) {
+            Ok((_, end)) => return Ok(end),
+            Err(error) if tries == LEADER_TRIES_MAX => return Err(error.into()),
+            Err(_) => thread::sleep(LEADER_LOOK),
+        }
+        tries += 1;
+    }
 }
 
 /// Settings of a producer: a batch is complete when it is sent.

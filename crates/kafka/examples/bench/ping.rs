@@ -69,7 +69,7 @@ impl Pinger {
         let outcomes = format!("{aggregate}.outcomes");
         let mut ends = TopicPartitionList::new();
         for partition in 0..partitions {
-            let (_, end) = consumer.fetch_watermarks(&outcomes, partition, peer::ANSWER_WITHIN)?;
+            let end = peer::end_of(&consumer, &outcomes, partition)?;
             ends.add_partition_offset(&outcomes, partition, Offset::Offset(end))?;
         }
         consumer.assign(&ends)?;
