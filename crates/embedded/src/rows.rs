@@ -65,18 +65,38 @@ struct Target<'a> {
 
 impl Target<'_> {
     fn merge(&self, row: &StampedRow) -> Result<(), Failure> {
+        match (self.read()?, row.row.is_gone) {
+            (Some(found), false) => self.update(found, row),
+            (Some(found), true) => self.delete(found, row.stamp),
+            (None, false) => self.insert(row),
+            (None, true) => self.bury(row.stamp),
+        }
+    }
+
+    /// Of a row that was gone, what this write does not touch stays gone.
+    fn insert(&self, row: &StampedRow) -> Result<(), Failure> {
+        let deleted = self.deleted()?;
+        if deleted.is_some_and(|deleted| row.stamp <= deleted) {
+            return Ok(());
+        }
         let new = row.row.cells.get(self.key.len()..).unwrap_or_default();
-        let Some((mut cells, mut stamps)) = self.read()? else {
-            let stamps = new
-                .iter()
-                .map(|cell| (*cell != Cell::Unset).then_some(row.stamp));
-            let stamps = Stamps(stamps.collect());
-            self.write_cells(new)?;
-            return match stamps.encode() {
-                Some(entry) => self.write_stamps(&entry),
-                None => Ok(()),
-            };
+        let stamp_of = |cell: &Cell| {
+            let is_untouched = *cell == Cell::Unset;
+            if is_untouched {
+                deleted
+            } else {
+                Some(row.stamp)
+            }
         };
+        let stamps = new.iter().map(stamp_of);
+        let stamps = Stamps(stamps.collect());
+        self.write_cells(new)?;
+        self.keep_stamps(&stamps)
+    }
+
+    fn update(&self, found: (Vec<Cell>, Stamps), row: &StampedRow) -> Result<(), Failure> {
+        let (mut cells, mut stamps) = found;
+        let new = row.row.cells.get(self.key.len()..).unwrap_or_default();
         let mut has_changed = false;
         for ((kept, stamp), new) in cells.iter_mut().zip(&mut stamps.0).zip(new) {
             if *new != Cell::Unset && wins((new, row.stamp), (kept, *stamp)) {
@@ -89,10 +109,42 @@ impl Target<'_> {
             return Ok(());
         }
         self.write_cells(&cells)?;
-        match stamps.encode() {
-            Some(entry) => self.write_stamps(&entry),
-            None => self.delete_stamps(),
+        self.keep_stamps(&stamps)
+    }
+
+    /// Takes what is not newer, and with the last such cell the row.
+    fn delete(&self, found: (Vec<Cell>, Stamps), deleted: i64) -> Result<(), Failure> {
+        let (mut cells, mut stamps) = found;
+        let lives = |stamp: &Option<i64>| stamp.is_some_and(|stamp| stamp > deleted);
+        if !stamps.0.iter().any(lives) {
+            let delete = statements::delete(self.context, self.table);
+            let mut delete = self.connection.prepare_cached(&delete)?;
+            delete.execute(params_from_iter(self.key.iter().map(CellValue)))?;
+            return self.write_stamps(&Stamps::buried(deleted));
         }
+        for (kept, stamp) in cells.iter_mut().zip(&mut stamps.0) {
+            if !lives(stamp) {
+                *kept = Cell::Null;
+                *stamp = Some(deleted);
+            }
+        }
+        self.write_cells(&cells)?;
+        self.keep_stamps(&stamps)
+    }
+
+    /// Notes the deletion of a row that is not there.
+    fn bury(&self, stamp: i64) -> Result<(), Failure> {
+        let latest = self.deleted()?.map_or(stamp, |deleted| deleted.max(stamp));
+        self.write_stamps(&Stamps::buried(latest))
+    }
+
+    /// The stamp of the deletion, of a row that is not there.
+    fn deleted(&self) -> Result<Option<i64>, Failure> {
+        let Some(entry) = self.entry()? else {
+            return Ok(None);
+        };
+        let deleted = Stamps::deletion(&entry);
+        deleted.map(Some).ok_or_else(|| self.damaged())
     }
 
     /// The cells behind the key and their stamps; nothing when there is no such row.
@@ -107,13 +159,19 @@ impl Target<'_> {
         };
         let mut cells = cells_of(self.table, row)?;
         let cells = cells.split_off(self.key.len());
+        let stamps = Stamps::decode(self.entry()?.as_deref(), cells.len());
+        Ok(Some((cells, stamps.ok_or_else(|| self.damaged())?)))
+    }
+
+    fn entry(&self) -> Result<Option<Vec<u8>>, Failure> {
         let select = "SELECT stamps FROM row_stamps WHERE read_table = ?1 AND key = ?2";
         let mut select = self.connection.prepare_cached(select)?;
         let entry = select.query_row((self.name(), cell::key_bytes(self.key)), |row| row.get(0));
-        let entry: Option<Vec<u8>> = entry.optional()?;
-        let stamps = Stamps::decode(entry.as_deref(), cells.len());
-        let odd = || Failure::Refused(format!("`row_stamps` of `{}` is damaged", self.name()));
-        Ok(Some((cells, stamps.ok_or_else(odd)?)))
+        Ok(entry.optional()?)
+    }
+
+    fn damaged(&self) -> Failure {
+        Failure::Refused(format!("`row_stamps` of `{}` is damaged", self.name()))
     }
 
     fn write_cells(&self, cells: &[Cell]) -> Result<(), Failure> {
@@ -123,6 +181,13 @@ impl Target<'_> {
             self.key.iter().chain(cells).map(CellValue),
         ))?;
         Ok(())
+    }
+
+    fn keep_stamps(&self, stamps: &Stamps) -> Result<(), Failure> {
+        match stamps.encode() {
+            Some(entry) => self.write_stamps(&entry),
+            None => self.delete_stamps(),
+        }
     }
 
     fn write_stamps(&self, entry: &[u8]) -> Result<(), Failure> {

@@ -4,6 +4,9 @@
 //! bytes of them: a row that was written once, whole, with the stamp that all constant rows have,
 //! has no entry at all, and one whose cells all have one stamp has that one. A column that was added
 //! later counts as written with the rest, until the rebuild that a changed projection needs anyway.
+//!
+//! The entry of a row that is gone stays, with the stamp of its deletion, so that nothing older
+//! brings the row back.
 
 use millrace_runtime::store::STAMP_BASE;
 
@@ -32,6 +35,16 @@ impl Stamps {
         };
         stamps.resize(columns, of_new_columns);
         Some(Self(stamps))
+    }
+
+    /// The entry of a row that is gone. Persisted.
+    pub(crate) fn buried(deleted: i64) -> [u8; 8] {
+        deleted.to_le_bytes()
+    }
+
+    /// The reverse. Nothing when we did not write it.
+    pub(crate) fn deletion(entry: &[u8]) -> Option<i64> {
+        Some(i64::from_le_bytes(entry.try_into().ok()?))
     }
 
     /// The entry; nothing when none is needed. Persisted.

@@ -60,17 +60,27 @@ pub(crate) fn replace(context: &str, table: &Table) -> String {
     )
 }
 
-/// All columns of the rows whose key begins with so many values, in the table's order; the last
-/// value is the limit. Without values the order is that in which the rows lie.
-pub(crate) fn select(context: &str, table: &Table, key_cells: usize) -> String {
+/// One row, by its key.
+pub(crate) fn delete(context: &str, table: &Table) -> String {
+    let name = qualified(context, table.name);
+    format!("DELETE FROM {name}{}", condition(table, table.key_len()))
+}
+
+fn condition(table: &Table, key_cells: usize) -> String {
     let keys = table.columns.iter().take(key_cells);
     let conditions: Vec<_> = keys
         .map(|column| format!("\"{}\" = ?", column.name))
         .collect();
-    let condition = match conditions.as_slice() {
+    match conditions.as_slice() {
         [] => String::new(),
         some => format!(" WHERE {}", some.join(" AND ")),
-    };
+    }
+}
+
+/// All columns of the rows whose key begins with so many values, in the table's order; the last
+/// value is the limit. Without values the order is that in which the rows lie.
+pub(crate) fn select(context: &str, table: &Table, key_cells: usize) -> String {
+    let condition = condition(table, key_cells);
     let order = match ordered(table, key_cells) {
         order if order.is_empty() || key_cells == 0 => String::new(),
         order => format!(" ORDER BY {order}"),

@@ -178,13 +178,15 @@ impl<T: Into<Cell>> From<Option<T>> for Cell {
     }
 }
 
-/// An upsert of one row: an absolute image of the columns that it touches.
+/// A write of one row: an absolute image of the columns that it touches, or that the row is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Where it goes.
     pub table: &'static Table,
     /// One for each column of the table, in its order.
     pub cells: Vec<Cell>,
+    /// Whether there is no such row any more; no cell behind the key is set then.
+    pub is_gone: bool,
 }
 
 impl Row {
@@ -193,6 +195,28 @@ impl Row {
     /// # Panics
     /// When the table has no such column, or a key column is missing: a slip of the programmer.
     pub fn upsert<const N: usize>(table: &'static Table, columns: [(&str, Cell); N]) -> Self {
+        Self::of(table, columns)
+    }
+
+    /// The row with this key is gone. Only a write with a larger stamp brings it back, and then
+    /// nothing of what it held before.
+    ///
+    /// # Panics
+    /// When the columns are not those of the key: a slip of the programmer.
+    pub fn delete<const N: usize>(table: &'static Table, key: [(&str, Cell); N]) -> Self {
+        let row = Self::of(table, key);
+        assert!(
+            N == table.key_len(),
+            "only the key says which row of table `{}` is gone",
+            table.name
+        );
+        Self {
+            is_gone: true,
+            ..row
+        }
+    }
+
+    fn of<const N: usize>(table: &'static Table, columns: [(&str, Cell); N]) -> Self {
         let mut cells = vec![Cell::Unset; table.columns.len()];
         for (name, cell) in columns {
             let place = table.position(name).and_then(|index| cells.get_mut(index));
@@ -213,7 +237,11 @@ impl Row {
                 column.name, table.name
             );
         }
-        Self { table, cells }
+        Self {
+            table,
+            cells,
+            is_gone: false,
+        }
     }
 
     /// The cells of the primary key.

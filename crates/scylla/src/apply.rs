@@ -1,20 +1,19 @@
 //! Rows on their way to the server, and tables emptied again.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use millrace_eventsourcing::Table;
-use millrace_runtime::store::{Batch, StoreError};
+use millrace_eventsourcing::{Row, Table};
+use millrace_runtime::store::{Batch, StampedRow, StoreError};
 use millrace_runtime::tables::show_key;
 use scylla::statement::Statement;
 use scylla::statement::batch::{Batch as CqlBatch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 
 use crate::ScyllaStore;
-use crate::cell::RowValues;
+use crate::cell::WriteValues;
 use crate::connection::Live;
 use crate::group::{Group, groups};
 use crate::store::{IN_FLIGHT_MAX, Inner};
@@ -25,17 +24,19 @@ const TRUNCATE_TIMEOUT: Duration = Duration::from_secs(70);
 
 pub(crate) async fn apply(store: &Inner, batch: &Batch) -> Result<(), StoreError> {
     let live = store.connection.live().await?;
-    let mut statements = HashMap::new();
+    let mut statements = Statements {
+        store,
+        live: &live,
+        context: batch.context,
+        known: HashMap::new(),
+    };
     let mut writes = Vec::new();
     for group in groups(&batch.rows) {
-        let statement = match statements.entry(group.table.name) {
-            Entry::Occupied(known) => Arc::clone(known.get()),
-            Entry::Vacant(place) => {
-                let statement = prepare(store, &live, batch.context, group.table).await?;
-                Arc::clone(place.insert(statement))
-            }
-        };
-        writes.push(write(store, &live, batch.context, (group, statement)));
+        let mut prepared = Vec::new();
+        for row in &group.rows {
+            prepared.push(statements.of(row).await?);
+        }
+        writes.push(write(store, &live, batch.context, (group, prepared)));
     }
     stream::iter(writes)
         .buffer_unordered(IN_FLIGHT_MAX)
@@ -44,13 +45,40 @@ pub(crate) async fn apply(store: &Inner, batch: &Batch) -> Result<(), StoreError
     progress::write(store, &live, batch.context, &batch.progress).await
 }
 
+/// What the writes of one batch need, each prepared once.
+struct Statements<'a> {
+    store: &'a Inner,
+    live: &'a Arc<Live>,
+    context: &'a str,
+    /// By table, and whether a row of it is gone.
+    known: HashMap<(&'static str, bool), Arc<PreparedStatement>>,
+}
+
+impl Statements<'_> {
+    async fn of(&mut self, row: &StampedRow) -> Result<Arc<PreparedStatement>, StoreError> {
+        let Row { table, is_gone, .. } = row.row;
+        if let Some(statement) = self.known.get(&(table.name, is_gone)) {
+            return Ok(Arc::clone(statement));
+        }
+        let text = if is_gone {
+            cql::delete(self.context, table)
+        } else {
+            cql::insert(self.context, table)
+        };
+        let statement = prepare(self.store, self.live, (self.context, table), text).await?;
+        let kept = Arc::clone(&statement);
+        self.known.insert((table.name, is_gone), kept);
+        Ok(statement)
+    }
+}
+
 pub(crate) async fn prepare(
     store: &Inner,
     live: &Arc<Live>,
-    context: &str,
-    table: &Table,
+    (context, table): (&str, &Table),
+    text: String,
 ) -> Result<Arc<PreparedStatement>, StoreError> {
-    let prepared = live.prepare(cql::insert(context, table)).await;
+    let prepared = live.prepare(text).await;
     prepared.map_err(|error| {
         let action = format!("write to `{context}.{}`", table.name);
         store.connection.failed(live, action, error)
@@ -62,21 +90,18 @@ async fn write(
     store: &Inner,
     live: &Arc<Live>,
     context: &str,
-    (group, statement): (Group<'_>, Arc<PreparedStatement>),
+    (group, statements): (Group<'_>, Vec<Arc<PreparedStatement>>),
 ) -> Result<(), StoreError> {
     let _permit = store.permit().await?;
-    let values = group.rows.iter().map(|row| RowValues {
-        cells: &row.row.cells,
-        stamp: row.stamp,
-    });
+    let values = group.rows.iter().map(|row| WriteValues::from(*row));
     let values: Vec<_> = values.collect();
-    let written = match values.as_slice() {
-        [one] => live.session.execute_unpaged(&statement, one).await,
-        several => {
+    let written = match (values.as_slice(), statements.as_slice()) {
+        ([one], [statement]) => live.session.execute_unpaged(statement, one).await,
+        (several, statements) => {
             let mut together = CqlBatch::new(BatchType::Unlogged);
             together.set_is_idempotent(true);
-            for _ in several {
-                together.append_statement(PreparedStatement::clone(&statement));
+            for statement in statements {
+                together.append_statement(PreparedStatement::clone(statement));
             }
             live.session.batch(&together, several).await
         }

@@ -1,12 +1,81 @@
 //! Cells on their way to the server and back.
 
 use millrace_eventsourcing::{Cell, Column, ColumnType, Timestamp};
+use millrace_runtime::store::StampedRow;
 use scylla::cluster::metadata::ColumnType as CqlType;
 use scylla::serialize::SerializationError;
 use scylla::serialize::row::{RowSerializationContext, SerializeRow};
 use scylla::serialize::value::SerializeValue;
 use scylla::serialize::writers::{CellWriter, RowWriter, WrittenCellProof};
 use scylla::value::{CqlTimestamp, CqlValue};
+
+/// What the write of one row binds.
+#[derive(Debug)]
+pub(crate) enum WriteValues<'a> {
+    Upsert(RowValues<'a>),
+    Deletion(KeyValues<'a>),
+}
+
+impl<'a> From<&'a StampedRow> for WriteValues<'a> {
+    fn from(write: &'a StampedRow) -> Self {
+        let stamp = write.stamp;
+        if write.row.is_gone {
+            let key = write.row.key();
+            return Self::Deletion(KeyValues { stamp, key });
+        }
+        let cells = &write.row.cells;
+        Self::Upsert(RowValues { cells, stamp })
+    }
+}
+
+impl SerializeRow for WriteValues<'_> {
+    fn serialize(
+        &self,
+        context: &RowSerializationContext<'_>,
+        writer: &mut RowWriter<'_>,
+    ) -> Result<(), SerializationError> {
+        match self {
+            Self::Upsert(values) => values.serialize(context, writer),
+            Self::Deletion(values) => values.serialize(context, writer),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+/// What a deletion binds: the stamp, and then the cells of the key.
+#[derive(Debug)]
+pub(crate) struct KeyValues<'a> {
+    stamp: i64,
+    key: &'a [Cell],
+}
+
+impl SerializeRow for KeyValues<'_> {
+    fn serialize(
+        &self,
+        context: &RowSerializationContext<'_>,
+        writer: &mut RowWriter<'_>,
+    ) -> Result<(), SerializationError> {
+        let (given, places) = (self.key.len(), context.columns());
+        let split = places.split_first();
+        let Some((place, columns)) = split.filter(|(_, columns)| columns.len() == given) else {
+            let columns = places.len();
+            return Err(SerializationError::new(WrongCount { given, columns }));
+        };
+        self.stamp
+            .serialize(place.typ(), writer.make_cell_writer())?;
+        for (cell, place) in self.key.iter().zip(columns) {
+            CellValue(cell).serialize(place.typ(), writer.make_cell_writer())?;
+        }
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
 
 /// What a full-column upsert binds: the cells, and last the stamp.
 #[derive(Debug)]

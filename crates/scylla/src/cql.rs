@@ -74,6 +74,15 @@ pub(crate) fn insert(keyspace: &str, table: &Table) -> String {
     )
 }
 
+/// The deletion of one row; the first value is the stamp, the others are the key.
+pub(crate) fn delete(keyspace: &str, table: &Table) -> String {
+    format!(
+        "DELETE FROM {} USING TIMESTAMP ?{}",
+        qualified(keyspace, table.name),
+        condition(table, table.key_len())
+    )
+}
+
 /// All columns of the rows whose key begins with so many values.
 pub(crate) fn select_all(keyspace: &str, table: &Table, key_cells: usize) -> String {
     format!(
@@ -179,6 +188,10 @@ mod tests {
         assert_eq!(
             insert("bank", &SIMPLE),
             "INSERT INTO \"bank\".\"accounts\" (\"id\", \"balance\") VALUES (?, ?) USING TIMESTAMP ?"
+        );
+        assert_eq!(
+            delete("bank", &SIMPLE),
+            "DELETE FROM \"bank\".\"accounts\" USING TIMESTAMP ? WHERE \"id\" = ?"
         );
         assert_eq!(
             select("bank", &SIMPLE, 0),

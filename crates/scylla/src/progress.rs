@@ -22,7 +22,13 @@ pub(crate) async fn write(
     context: &str,
     progress: &Progress,
 ) -> Result<(), StoreError> {
-    let statement = prepare(store, live, context, &PROGRESS).await?;
+    let statement = prepare(
+        store,
+        live,
+        (context, &PROGRESS),
+        cql::insert(context, &PROGRESS),
+    )
+    .await?;
     let cells = cells(progress);
     let _permit = store.permit().await?;
     let values = RowValues {

@@ -263,8 +263,7 @@ impl Content {
             .or_insert_with(|| (table, BTreeMap::new()))
             .1;
         let key = row.row.key().iter().map(cells::as_kept).collect();
-        let cells = row.row.cells.iter().skip(table.key_len());
-        rows.entry(key).or_default().merge(cells, row.stamp);
+        rows.entry(key).or_default().merge(row);
     }
 }
 
@@ -272,7 +271,7 @@ impl Content {
 fn sorted(table: &Table, rows: &BTreeMap<Vec<Cell>, Stored>) -> Vec<Vec<Cell>> {
     let mut whole: Vec<Vec<Cell>> = rows
         .iter()
-        .map(|(key, stored)| key.iter().cloned().chain(stored.cells()).collect())
+        .filter_map(|(key, stored)| Some(key.iter().cloned().chain(stored.cells()?).collect()))
         .collect();
     whole.sort_by(|left, right| {
         let columns = left.iter().zip(right).take(table.key_len());

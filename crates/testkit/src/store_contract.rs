@@ -27,9 +27,9 @@ pub use rows::{
     ten_thousand_rows_arrive,
 };
 pub use writes::{
-    a_tie_is_won_by_null_then_by_the_larger_bytes, an_older_stamp_never_wins,
-    an_unset_cell_stays_and_a_null_one_goes, any_writes_merge_as_in_the_model,
-    redelivery_changes_nothing,
+    a_row_that_is_gone_stays_gone, a_tie_is_won_by_null_then_by_the_larger_bytes,
+    an_older_stamp_never_wins, an_unset_cell_stays_and_a_null_one_goes,
+    any_writes_merge_as_in_the_model, redelivery_changes_nothing,
 };
 
 /// A store under test and a way to look into it.

@@ -67,6 +67,7 @@ contract!(
     redelivery_changes_nothing,
     an_older_stamp_never_wins,
     an_unset_cell_stays_and_a_null_one_goes,
+    a_row_that_is_gone_stays_gone,
     a_tie_is_won_by_null_then_by_the_larger_bytes,
     every_type_comes_back_to_the_millisecond,
     rows_come_in_the_order_of_the_table,

@@ -127,15 +127,118 @@ impl Collected {
     }
 }
 
-/// Puts a later image over an earlier one. Sound under one stamp, because a batch holds everything
-/// between the two: no other write has a stamp in between.
+/// Puts one write over an earlier one of the same row. Sound under one stamp, because a batch holds
+/// everything between the two: no other write has a stamp in between.
 fn overlay(old: &mut StampedRow, new: StampedRow) {
-    let (is_later, stamp) = (new.stamp >= old.stamp, new.stamp.max(old.stamp));
-    for (cell, replacement) in old.row.cells.iter_mut().zip(new.row.cells) {
-        let is_filled = *cell != Cell::Unset;
-        if replacement != Cell::Unset && (is_later || !is_filled) {
-            *cell = replacement;
+    let is_later = new.stamp >= old.stamp;
+    let stamp = new.stamp.max(old.stamp);
+    let (below, above) = if is_later {
+        (&old.row, new.row)
+    } else {
+        (&new.row, old.row.clone())
+    };
+    let row = over(below, above);
+    *old = StampedRow { row, stamp };
+}
+
+/// What two writes of one row leave: of a row that was gone in between, nothing shows through.
+fn over(below: &Row, mut above: Row) -> Row {
+    if above.is_gone {
+        return above;
+    }
+    for (cell, beneath) in above.cells.iter_mut().zip(&below.cells) {
+        if *cell == Cell::Unset {
+            *cell = match (below.is_gone, beneath) {
+                (true, Cell::Unset) => Cell::Null,
+                (_, kept) => kept.clone(),
+            };
         }
     }
-    old.stamp = stamp;
+    above
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_eventsourcing::{Column, Stamp, Table};
+
+    use super::*;
+
+    static TABLE: Table = Table {
+        name: "pages",
+        columns: &[
+            Column::text("id"),
+            Column::bigint("size"),
+            Column::text("title"),
+        ],
+        partition_key: 1,
+        clustering: &[],
+        stamp: Stamp::Version,
+    };
+
+    fn merged(writes: [StampedRow; 2]) -> Vec<StampedRow> {
+        let mut collected = Collected::behind(Place {
+            next_offset: 0,
+            command_offset: None,
+            time: Timestamp::default(),
+        });
+        for write in writes {
+            collected.merge(write);
+        }
+        collected.rows
+    }
+
+    fn sized(stamp: i64, size: i64) -> StampedRow {
+        let row = Row::upsert(&TABLE, [("id", "a".into()), ("size", size.into())]);
+        StampedRow { row, stamp }
+    }
+
+    fn titled(stamp: i64, title: &str) -> StampedRow {
+        let row = Row::upsert(&TABLE, [("id", "a".into()), ("title", title.into())]);
+        StampedRow { row, stamp }
+    }
+
+    fn gone(stamp: i64) -> StampedRow {
+        let row = Row::delete(&TABLE, [("id", "a".into())]);
+        StampedRow { row, stamp }
+    }
+
+    #[test]
+    fn later_cells_stand_over_earlier_ones_in_either_order() {
+        let expected = StampedRow {
+            row: Row::upsert(
+                &TABLE,
+                [
+                    ("id", "a".into()),
+                    ("size", Cell::Bigint(1)),
+                    ("title", "b".into()),
+                ],
+            ),
+            stamp: 2,
+        };
+        assert_eq!(merged([sized(1, 1), titled(2, "b")]), [expected.clone()]);
+        assert_eq!(merged([titled(2, "b"), sized(1, 1)]), [expected]);
+    }
+
+    #[test]
+    fn a_row_that_is_gone_last_is_gone() {
+        assert_eq!(merged([sized(1, 1), gone(2)]), [gone(2)]);
+        assert_eq!(merged([gone(2), sized(1, 1)]), [gone(2)]);
+    }
+
+    #[test]
+    fn a_row_that_comes_back_holds_nothing_from_before() {
+        let back = StampedRow {
+            row: Row::upsert(
+                &TABLE,
+                [
+                    ("id", "a".into()),
+                    ("size", Cell::Null),
+                    ("title", "b".into()),
+                ],
+            ),
+            stamp: 3,
+        };
+        assert_eq!(merged([gone(2), titled(3, "b")]), [back.clone()]);
+        assert_eq!(merged([titled(3, "b"), gone(2)]), [back]);
+    }
 }

@@ -1,23 +1,39 @@
 //! How a CQL server merges the cells of a row (measured on Cassandra 5.0.9): the larger stamp wins;
 //! of equal stamps null wins, then the larger bytes. Cell by cell, so that two writes with one
-//! stamp can leave a row that nobody wrote.
+//! stamp can leave a row that nobody wrote. A deletion takes everything with its stamp or a smaller
+//! one, whenever it comes.
 
 use std::cmp::Ordering;
 
 use millrace_eventsourcing::{Cell, ColumnType, Timestamp};
 use millrace_runtime::store::{StampedRow, StoreError};
 
-/// The cells behind the key, each with its stamp; one that nobody wrote has none.
+/// One row: what was ever written, deletions included.
 #[derive(Debug, Default)]
-pub(super) struct Stored(Vec<Option<(Cell, i64)>>);
+pub(super) struct Stored {
+    /// Behind the key, each with its stamp; one that nobody wrote has none.
+    cells: Vec<Option<(Cell, i64)>>,
+    /// The stamp of the last upsert.
+    upserted: Option<i64>,
+    /// The stamp of the last deletion.
+    deleted: Option<i64>,
+}
 
 impl Stored {
-    pub(super) fn merge<'a>(&mut self, cells: impl Iterator<Item = &'a Cell>, stamp: i64) {
+    pub(super) fn merge(&mut self, row: &StampedRow) {
+        let stamp = row.stamp;
+        if row.row.is_gone {
+            self.deleted = self.deleted.max(Some(stamp));
+            return;
+        }
+        self.upserted = self.upserted.max(Some(stamp));
+        let cells = row.row.cells.iter().skip(row.row.table.key_len());
         for (place, cell) in cells.enumerate() {
-            if self.0.len() <= place {
-                self.0.push(None);
+            if self.cells.len() <= place {
+                self.cells.push(None);
             }
-            let Some(kept) = self.0.get_mut(place).filter(|_| *cell != Cell::Unset) else {
+            let kept = self.cells.get_mut(place);
+            let Some(kept) = kept.filter(|_| *cell != Cell::Unset) else {
                 continue;
             };
             let new = (as_kept(cell), stamp);
@@ -27,10 +43,17 @@ impl Stored {
         }
     }
 
-    /// As a reader sees them.
-    pub(super) fn cells(&self) -> impl Iterator<Item = Cell> {
-        let cells = self.0.iter();
-        cells.map(|kept| kept.as_ref().map_or(Cell::Null, |(cell, _)| cell.clone()))
+    /// As a reader sees them; nothing when there is no such row.
+    pub(super) fn cells(&self) -> Option<impl Iterator<Item = Cell>> {
+        let lives = |stamp: i64| self.deleted.is_none_or(|deleted| stamp > deleted);
+        if !self.upserted.is_some_and(lives) {
+            return None;
+        }
+        let shown = move |kept: &Option<(Cell, i64)>| match kept {
+            Some((cell, stamp)) if lives(*stamp) => cell.clone(),
+            Some(_) | None => Cell::Null,
+        };
+        Some(self.cells.iter().map(shown))
     }
 }
 

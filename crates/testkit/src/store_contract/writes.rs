@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use fastrand::Rng;
-use millrace_eventsourcing::{Cell, Timestamp};
+use millrace_eventsourcing::{Cell, Row, Timestamp};
 use millrace_runtime::store::{Batch, ReadStore, StampedRow};
 
-use super::{SINGLE, StoreUnderTest, apply, cells_of, progress_at, single, try_apply};
+use super::{SINGLE, StoreUnderTest, WIDE, apply, cells_of, progress_at, single, try_apply, wide};
 use crate::MemoryStore;
 
 /// What was applied may come again: at once, later, and beside something newer.
@@ -100,6 +100,40 @@ pub async fn a_tie_is_won_by_null_then_by_the_larger_bytes(under_test: &impl Sto
     }
 }
 
+/// A deletion takes what is older, however late it comes, and only a newer write brings a row back,
+/// with nothing of what it held before.
+pub async fn a_row_that_is_gone_stays_gone(under_test: &impl StoreUnderTest) {
+    const NAME: &str = "gone";
+    let write = |stamp: i64| {
+        single(
+            NAME,
+            stamp,
+            [("type", "a".into()), ("offset", stamp.into())],
+        )
+    };
+    let is_there = async || !under_test.rows(&SINGLE, &[NAME.into()]).await.is_empty();
+    apply(under_test, NAME, &[write(1), gone(NAME, 4), write(2)]).await;
+    assert!(!is_there().await, "an older write brought it back");
+    apply(under_test, NAME, &[gone(NAME, 4), write(4), gone(NAME, 3)]).await;
+    assert!(!is_there().await, "a deletion wins a tie");
+    let back = single(NAME, 6, [("offset", Cell::Bigint(6))]);
+    apply(under_test, NAME, &[back, write(3), gone(NAME, 5)]).await;
+    let cells = cells_of(under_test, NAME).await;
+    assert_eq!(cells.get(..2), Some(&[Cell::Null, Cell::Bigint(6)][..]));
+    apply(under_test, NAME, &[write(5)]).await;
+    let cells = cells_of(under_test, NAME).await;
+    assert_eq!(cells.get(..2), Some(&[Cell::Null, Cell::Bigint(6)][..]));
+    apply(under_test, NAME, &[gone("never there", 1), gone(NAME, 7)]).await;
+    assert!(!is_there().await);
+    let many = [("a", 1), ("b", 2), ("c", 3)].map(|(key, order)| wide(NAME, (order, key), key));
+    assert_eq!(try_apply(under_test, NAME, many.to_vec()).await, Ok(()));
+    let [first, second, third] = many;
+    let mixed = vec![gone_like(&first), second.clone(), gone_like(&third)];
+    assert_eq!(try_apply(under_test, NAME, mixed).await, Ok(()));
+    let left = under_test.rows(&WIDE, &[NAME.into(), 0.into()]).await;
+    assert_eq!(left, [second.row.cells]);
+}
+
 /// Any writes to a few rows, with any stamps, in batches: the rows are those of [`MemoryStore`].
 pub async fn any_writes_merge_as_in_the_model(under_test: &impl StoreUnderTest, seed: u64) {
     const NAME: &str = "any writes";
@@ -133,12 +167,30 @@ pub async fn any_writes_merge_as_in_the_model(under_test: &impl StoreUnderTest, 
     }
 }
 
+fn gone(id: &str, stamp: i64) -> StampedRow {
+    let row = Row::delete(&SINGLE, [("id", id.into())]);
+    StampedRow { row, stamp }
+}
+
+/// The deletion of a row of [`WIDE`], with the row's own stamp.
+fn gone_like(written: &StampedRow) -> StampedRow {
+    let mut gone = written.clone();
+    gone.row.is_gone = true;
+    for cell in gone.row.cells.iter_mut().skip(WIDE.key_len()) {
+        *cell = Cell::Unset;
+    }
+    gone
+}
+
+/// A write that touches something, or a deletion.
 fn any_row(random: &mut Rng, id: &str) -> StampedRow {
+    if random.u8(0..5) == 0 {
+        return gone(id, random.i64(1..6));
+    }
     let text = random.choice(["", "a", "b", "ab", "é"]).unwrap_or_default();
     let number = random.i64(-2..3);
     let time = Timestamp::from_micros(random.i64(-3_000..3_000));
     let full = [
-        ("type", text.into()),
         ("offset", number.into()),
         ("partition", Cell::Int(random.i32(-2..3))),
         ("token", random.bool().into()),
@@ -149,5 +201,9 @@ fn any_row(random: &mut Rng, id: &str) -> StampedRow {
         1 => (name, Cell::Null),
         _ => (name, cell),
     });
-    single(id, random.i64(1..6), columns)
+    let mut row = single(id, random.i64(1..6), columns);
+    if let Some(touched) = row.row.cells.get_mut(1) {
+        *touched = text.into();
+    }
+    row
 }
