@@ -5,6 +5,7 @@ use std::fmt::{self, Debug, Display};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use crate::derived::ulid;
 use crate::{Answered, Timestamp, Version, event_id, follow_up_id};
 
 /// The state of one aggregate, and its rules. `None` is the state before anything happened.
@@ -74,6 +75,12 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// An id for something that this command makes: a ULID of [`Self::now`] and of the command, so
+    /// that the same command decided again at that time makes the same one.
+    pub fn new_ulid(&self) -> String {
+        ulid(self.now, &[self.aggregate, self.id, self.command_id])
+    }
+
     /// The id of the command that a policy sends because of one of this aggregate's events.
     pub fn follow_up_id(&self, policy: &str, version: Version, ordinal: usize) -> String {
         follow_up_id(policy, &event_id(self.aggregate, self.id, version), ordinal)

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
+use ulid::Ulid;
 
-use crate::Version;
+use crate::{Timestamp, Version};
 
 /// The id of an event: `<context>.<aggregate>/<id>/<version>`. Persisted, as the causation id of
 /// what follows from it.
@@ -24,20 +25,35 @@ pub fn answer_id(aggregate: &str, id: &str, command_id: &str) -> String {
     format!("answer:{}", digits(&[aggregate, id, command_id]))
 }
 
-/// The first 128 bits, as lower-case hex digits. Parts are ended by a byte that no id holds.
-fn digits(parts: &[&str]) -> String {
+/// A ULID (26 characters, sorted by time to the millisecond) whose random part is made of what it is
+/// derived from.
+pub(crate) fn ulid(time: Timestamp, parts: &[&str]) -> String {
+    // Before 1970 there are no ULIDs.
+    let millis = u64::try_from(time.as_millis()).unwrap_or_default();
+    Ulid::from_parts(millis, u128::from_be_bytes(digest(parts))).to_string()
+}
+
+/// The first 128 bits of SHA-256. Parts are ended by a byte that no id holds.
+fn digest(parts: &[&str]) -> [u8; 16] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
     let digest = hash.finalize();
-    let first = digest.iter().take(16);
-    first.fold(String::with_capacity(32), |mut text, byte| {
-        // Writing to a string cannot fail.
-        write!(text, "{byte:02x}").unwrap_or_default();
-        text
-    })
+    digest.first_chunk().copied().unwrap_or_default()
+}
+
+/// As lower-case hex digits.
+fn digits(parts: &[&str]) -> String {
+    let digest = digest(parts);
+    digest
+        .iter()
+        .fold(String::with_capacity(32), |mut text, byte| {
+            // Writing to a string cannot fail.
+            write!(text, "{byte:02x}").unwrap_or_default();
+            text
+        })
 }
 
 #[cfg(test)]
@@ -77,5 +93,8 @@ mod tests {
             answer_id("bank.account", "acc-1", "c-1"),
             "answer:cb337a518a8c7847a1c6befc3151da40"
         );
+        let time = Timestamp::from_millis(1_795_000_000_000);
+        let id = ulid(time, &["users.user", "a@b", "c-1"]);
+        assert_eq!(id, "01M7Q5CQG0HXV67SPFJPBBMN7W");
     }
 }

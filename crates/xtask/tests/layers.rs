@@ -66,7 +66,7 @@ const VENDORS: &[(&str, &str)] = &[
 
 /// What a crate of pure functions may name beside its own kind: values, their text
 /// and their digest, no more.
-const PURE: &[&str] = &["serde", "serde_json", "sha2", "thiserror"];
+const PURE: &[&str] = &["serde", "serde_json", "sha2", "thiserror", "ulid"];
 const PURE_CRATES: &[&str] = &["millrace-eventsourcing", "millrace-domain"];
 
 /// A longer file has more than one idea in it.
