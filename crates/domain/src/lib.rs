@@ -5,3 +5,9 @@
 //! always decided the same way.
 
 pub mod bank;
+pub mod contacts;
+mod email;
+pub mod id;
+pub mod shop;
+mod text;
+pub mod users;

@@ -4,9 +4,7 @@
 //! stop at [`BALANCE_MAX`], which leaves room for refunds that must not be refused.
 
 mod command;
-mod email;
 mod event;
-mod id;
 mod password_hash;
 mod reference;
 mod rejection;
@@ -23,7 +21,6 @@ pub use event::{
     AccountClosed, AccountEvent, AccountOpened, EmailAddressChanged, MoneyDeposited, MoneyRefunded,
     MoneyWithdrawn, PasswordChanged,
 };
-pub use id::{ACCOUNT_ID_BYTES_MAX, AccountId, AccountIdError};
 pub use password_hash::PasswordHash;
 pub use reference::{REFERENCE_BYTES_MAX, Reference, ReferenceError};
 pub use rejection::AccountRejection;

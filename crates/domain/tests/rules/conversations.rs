@@ -5,12 +5,13 @@ mod money;
 mod transfers;
 
 use millrace_domain::bank::account::{
-    Account, AccountCommand, AccountId, CloseAccount, DepositMoney, OpenAccount, WithdrawMoney,
+    Account, AccountCommand, CloseAccount, DepositMoney, OpenAccount, WithdrawMoney,
 };
 use millrace_domain::bank::bonus::Bonus;
 use millrace_domain::bank::transfer::{
     Stage, Transfer, TransferCommand, TransferMoney, TransferPolicy,
 };
+use millrace_domain::id::Id;
 use millrace_testkit::{Order, World};
 
 /// The bank, with nobody in it.
@@ -84,7 +85,7 @@ fn close() -> AccountCommand {
 }
 
 fn transfer_money(from: &str, to: &str, amount: i64) -> TransferCommand {
-    let id = |text: &str| AccountId::try_from(text.to_owned()).unwrap();
+    let id = |text: &str| Id::try_from(text.to_owned()).unwrap();
     TransferCommand::TransferMoney(TransferMoney {
         from_account: id(from),
         to_account: id(to),

@@ -7,11 +7,11 @@ mod published;
 mod requesting;
 mod rows;
 
-use millrace_domain::bank::account::AccountId;
 use millrace_domain::bank::transfer::{
     Stage, Transfer, TransferCommand, TransferCompleted, TransferDepositRefused, TransferEvent,
     TransferFailed, TransferMoney, TransferPolicy, TransferRequested, TransferWithdrawn,
 };
+use millrace_domain::id::Id;
 use millrace_eventsourcing::{
     Aggregate as _, Answered, EventEnvelope, Policy as _, Status, Timestamp, Version, event_id,
     follow_up_id,
@@ -25,8 +25,8 @@ fn transfer(events: impl IntoIterator<Item = TransferEvent>) -> Given<Transfer> 
     given(events).id("t-1")
 }
 
-fn account_id(text: &str) -> AccountId {
-    AccountId::try_from(text.to_owned()).unwrap()
+fn account_id(text: &str) -> Id {
+    Id::try_from(text.to_owned()).unwrap()
 }
 
 fn transfer_money(from: &str, to: &str, amount: Option<i64>) -> TransferCommand {

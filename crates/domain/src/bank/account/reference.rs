@@ -69,7 +69,8 @@ mod tests {
     use millrace_eventsourcing::{Aggregate as _, Version, event_id};
 
     use super::*;
-    use crate::bank::account::{ACCOUNT_ID_BYTES_MAX, Account};
+    use crate::bank::account::Account;
+    use crate::id::ID_BYTES_MAX;
 
     fn reference(text: impl Into<String>) -> Result<Reference, ReferenceError> {
         Reference::try_from(text.into())
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_longest_ids_make_references() {
-        let id = "x".repeat(ACCOUNT_ID_BYTES_MAX);
+        let id = "x".repeat(ID_BYTES_MAX);
         let event_id = event_id(Account::NAME, &id, Version::new(i64::MAX));
         for made in [
             Reference::of("transfer", &id),

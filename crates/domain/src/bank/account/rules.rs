@@ -5,8 +5,10 @@ use super::{
     Account, AccountClosed, AccountOpened, AccountRejection, BALANCE_MAX, ChangeEmailAddress,
     ChangePassword, DepositMoney, EmailAddressChanged, MoneyDeposited, MoneyRefunded,
     MoneyWithdrawn, OpenAccount, PasswordChanged, PasswordHash, Reference, RefundMoney,
-    WithdrawMoney, email,
+    WithdrawMoney,
 };
+use crate::email;
+use crate::text::filled;
 
 /// An id is taken for good: a closed account cannot be opened again.
 pub(super) fn open(
@@ -142,9 +144,8 @@ pub(super) fn open_account<'a>(
     Ok(account)
 }
 
-/// Names are kept as typed; one of nothing but white space and control characters is blank.
 fn name(text: Option<&str>, field: &'static str) -> Result<String, AccountRejection> {
-    text.filter(|text| !text.chars().all(|c| c.is_whitespace() || c.is_control()))
+    filled(text)
         .map(str::to_owned)
         .ok_or(AccountRejection::InvalidName { field })
 }

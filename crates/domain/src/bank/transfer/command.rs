@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bank::account::AccountId;
+use crate::id::Id;
 
 /// A command to one transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,9 +16,9 @@ pub enum TransferCommand {
 #[serde(deny_unknown_fields)]
 pub struct TransferMoney {
     /// The sender. A command that names none cannot be read.
-    pub from_account: AccountId,
+    pub from_account: Id,
     /// The receiver, another account. A command that names none cannot be read.
-    pub to_account: AccountId,
+    pub to_account: Id,
     /// How much; above 0.
     pub amount: Option<i64>,
 }

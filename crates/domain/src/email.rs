@@ -4,9 +4,9 @@
 const BYTES_MAX: usize = 254;
 
 /// Whether the text can be an address: exactly one `@` with something on both sides, no white
-/// space, no control characters. Whether somebody reads mail there only a mail can tell. Blanks
-/// around it are not cut off but refused, so that what is stored is what was typed.
-pub(super) fn is_address(text: &str) -> bool {
+/// space, no control characters, not even around it. Whether somebody reads mail there only a mail
+/// can tell.
+pub(crate) fn is_address(text: &str) -> bool {
     let is_bounded = text.len() <= BYTES_MAX;
     let is_visible = !text.chars().any(|c| c.is_whitespace() || c.is_control());
     let has_two_sides = text.split_once('@').is_some_and(|(mailbox, domain)| {
