@@ -16,7 +16,9 @@ mod e2e {
     mod bad_input;
     mod blog;
     mod cli;
+    mod contacts;
     mod embedded;
+    mod evolution;
     mod follower;
     mod lifecycle;
     mod mail;
@@ -27,11 +29,14 @@ mod e2e {
     mod rows;
     mod scale;
     mod servers;
+    mod shop;
     #[expect(dead_code, reason = "the tests of the adapter use more of it")]
     #[path = "../../../smtp/tests/smtp/server.rs"]
     mod smtp_server;
+    mod team;
     mod tour;
     mod transfers;
+    mod users;
     mod wait;
     mod world;
 }

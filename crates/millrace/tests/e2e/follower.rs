@@ -105,6 +105,11 @@ impl Follower {
         }
     }
 
+    /// How many records there are so far.
+    pub(crate) fn len(&self) -> usize {
+        self.records.lock().unwrap().len()
+    }
+
     /// The records that `is_wanted`, as kcat prints them.
     pub(crate) fn records(&self, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         let records = self.records.lock().unwrap();

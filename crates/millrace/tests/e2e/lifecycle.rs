@@ -42,16 +42,23 @@ fn change(kind: &str, amount: i64) -> Value {
 
 /// All rows of the tables that the events make, in a fixed order.
 pub(crate) fn rows(world: &World) -> Vec<String> {
-    let tables = [
-        "accounts",
-        "users",
-        "events_by_aggregate",
-        "activity_by_correlation",
-        "outcomes",
-    ];
+    rows_of(
+        world,
+        &[
+            "bank.accounts",
+            "bank.users",
+            "bank.events_by_aggregate",
+            "bank.activity_by_correlation",
+            "bank.outcomes",
+        ],
+    )
+}
+
+/// All rows of some tables, in a fixed order.
+pub(crate) fn rows_of(world: &World, tables: &[&str]) -> Vec<String> {
     let mut all = Vec::new();
     for table in tables {
-        let rows = world.rows(&Select::from(&format!("bank.{table}")));
+        let rows = world.rows(&Select::from(table));
         all.extend(rows.iter().map(|row| format!("{table} {row}")));
     }
     all.sort();

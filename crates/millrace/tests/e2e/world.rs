@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::follower::{Follower, Program};
@@ -247,9 +247,20 @@ impl World {
         self.outcomes(command_id, 1, EVENTUALLY).remove(0)
     }
 
-    /// All answers to a command, once there are so many.
+    /// All answers to a command of an account, once there are so many.
     pub(crate) fn outcomes(&self, command_id: &str, count: usize, limit: Duration) -> Vec<Value> {
-        let follower = self.follow("bank.account.outcomes");
+        self.outcomes_of("bank.account", command_id, count, limit)
+    }
+
+    /// The same of any aggregate.
+    pub(crate) fn outcomes_of(
+        &self,
+        aggregate: &str,
+        command_id: &str,
+        count: usize,
+        limit: Duration,
+    ) -> Vec<Value> {
+        let follower = self.follow(&format!("{aggregate}.outcomes"));
         until(&format!("{count} outcomes of {command_id}"), limit, || {
             let found = follower.payloads(|outcome| outcome["command_id"] == *command_id);
             if found.len() >= count {
@@ -262,12 +273,71 @@ impl World {
 
     /// Sends one command to an account and waits for its answer.
     pub(crate) fn ask(&self, account: &str, command: Value) -> Value {
-        let id = command["command_id"]
-            .as_str()
-            .expect("a command id")
-            .to_owned();
-        self.send("bank.account.commands", &[(account, command)]);
-        self.outcome(&id)
+        self.ask_of("bank.account", account, command)
+    }
+
+    /// The same to any aggregate.
+    pub(crate) fn ask_of(&self, aggregate: &str, id: &str, command: Value) -> Value {
+        let command_id = command["command_id"].as_str().expect("a command id");
+        let command_id = command_id.to_owned();
+        self.send(&format!("{aggregate}.commands"), &[(id, command)]);
+        let outcomes = self.outcomes_of(aggregate, &command_id, 1, EVENTUALLY);
+        outcomes.into_iter().next().unwrap()
+    }
+
+    /// Sends a command with an id of its own; it must be accepted. The answer.
+    pub(crate) fn accepted(&self, aggregate: &str, id: &str, kind: &str, data: &Value) -> Value {
+        let answer = self.ask_of(aggregate, id, command(kind, data));
+        assert_eq!(answer["status"], "accepted", "{answer}");
+        answer
+    }
+
+    /// The same; it must be refused with this code.
+    pub(crate) fn refused(
+        &self,
+        aggregate: &str,
+        id: &str,
+        (kind, data): (&str, &Value),
+        code: &str,
+    ) -> Value {
+        let answer = self.ask_of(aggregate, id, command(kind, data));
+        assert_eq!(answer["code"], code, "{kind} {data}: {answer}");
+        answer
+    }
+
+    /// The first answers to commands with these ids, in their order, once all are there.
+    pub(crate) fn answers(&self, aggregate: &str, ids: &[String], limit: Duration) -> Vec<Value> {
+        let follower = self.follow(&format!("{aggregate}.outcomes"));
+        until(&format!("{} answers", ids.len()), limit, || {
+            let mut by_id: BTreeMap<String, Value> = BTreeMap::new();
+            for outcome in follower.payloads(|outcome| outcome["duplicate"] == false) {
+                let id = outcome["command_id"].as_str().unwrap().to_owned();
+                if let Some(before) = by_id.insert(id, outcome) {
+                    panic!("answered twice: {before}");
+                }
+            }
+            let found: Vec<_> = ids.iter().filter_map(|id| by_id.remove(id)).collect();
+            if found.len() == ids.len() {
+                return Ok(found);
+            }
+            Err(found.len())
+        })
+    }
+
+    /// The one row with this key, once it is as wanted.
+    pub(crate) fn row(
+        &self,
+        select: &Select,
+        limit: Duration,
+        is_wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
+        until(&format!("{select:?}"), limit, || {
+            let rows = self.rows(select);
+            match rows.as_slice() {
+                [row] if is_wanted(row) => Ok(row.clone()),
+                _ => Err(rows),
+            }
+        })
     }
 
     /// Rows of a read table, read by the ordinary shell of its store.
@@ -294,6 +364,16 @@ impl World {
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
     }
+}
+
+/// A command with an id of its own, and a correlation id.
+pub(crate) fn command(kind: &str, data: &Value) -> Value {
+    json!({"type": kind, "data": data, "command_id": unique("c"), "correlation_id": unique("k")})
+}
+
+/// A time as outcomes say it, whatever shell printed it.
+pub(crate) fn instant(time: &Value) -> String {
+    time.as_str().unwrap().replacen(' ', "T", 1)
 }
 
 /// A command as `millrace send -` reads it.

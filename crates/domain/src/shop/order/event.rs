@@ -9,10 +9,6 @@ use serde::{Deserialize, Serialize};
 /// A fact about one order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Published")]
-#[expect(
-    clippy::enum_variant_names,
-    reason = "the names of events stand alone in topics and tables"
-)]
 pub enum OrderEvent {
     /// See [`OrderPlaced`].
     OrderPlaced(OrderPlaced),

@@ -1,0 +1,154 @@
+//! Scenario S13: topics that hold events and state of the first published schemas. The bytes are
+//! those that were written then, by another Avro implementation.
+
+use std::fmt::Write as _;
+
+use millrace_runtime::partitioner::partition_of;
+use serde_json::{Value, json};
+
+use super::lifecycle::rows_of;
+use super::place::{Place, in_both_places};
+use super::policies::READY;
+use super::rows::{Select, sqlite3};
+use super::wait::{EVENTUALLY, until_equal};
+use super::world::World;
+
+in_both_places! {
+    s13_events_of_the_first_schemas_still_make_state_and_rows
+}
+
+/// Topic, key, and the value in hex digits.
+const VERSION_1: &str = include_str!("version_1.txt");
+const PARTITIONS: i32 = 12;
+const ULID: &str = "01M7Q5CQG0HXV67SPFJPBBMN7W";
+const TABLES: [&str; 7] = [
+    "users.users",
+    "users.users_by_email",
+    "users.users_newest_first",
+    "shop.products",
+    "shop.orders",
+    "shop.orders_by_user",
+    "shop.events_by_aggregate",
+];
+
+fn put_in_kafka(world: &World) {
+    for line in VERSION_1.lines() {
+        let [topic, key, hex] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let digits = hex.as_bytes().chunks(2);
+        let bytes = digits.map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes.collect::<Vec<_>>()).unwrap();
+        let path = file.path().to_str().unwrap();
+        let partitioner = "topic.partitioner=murmur2_random";
+        world.kcat_send(topic, &["-k", key, "-X", partitioner, path], b"");
+    }
+}
+
+/// With the shell of SQLite, while nobody works.
+fn put_in_file(world: &World) {
+    world.expect(&["topics", "create"]);
+    let mut statements = String::new();
+    for line in VERSION_1.lines() {
+        let [topic, key, hex] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let partition = partition_of(key.as_bytes(), PARTITIONS);
+        let of_it = format!(
+            "number = {partition} AND topic = (SELECT id FROM topics WHERE name = '{topic}')"
+        );
+        let is_compacted = u8::from(topic.strip_suffix(".state").is_some());
+        write!(
+            statements,
+            "INSERT INTO records SELECT (slot << 40) | next_offset, \
+             1795000000000000, {is_compacted}, CAST('{key}' AS BLOB), X'{hex}', NULL \
+             FROM partitions WHERE {of_it}; \
+             UPDATE partitions SET next_offset = next_offset + 1 WHERE {of_it};"
+        )
+        .unwrap();
+    }
+    sqlite3(&world.file(), &statements);
+}
+
+fn s13_events_of_the_first_schemas_still_make_state_and_rows(place: Place) {
+    // The policy reacted to them then.
+    let world = World::own(place, &["policy.order.start=end"]);
+    match place {
+        Place::Servers => put_in_kafka(&world),
+        Place::Embedded => put_in_file(&world),
+    }
+    let mut process = world.run(&[]);
+    process.wait_ready(READY);
+    rows_are_in_todays_words(&world);
+    state_goes_on(&world);
+    until_equal("journal", EVENTUALLY, &9, || {
+        let journal = Select::from("shop.events_by_aggregate").only("version");
+        world.rows(&journal).len()
+    });
+    assert!(process.stop().success(), "{}", process.log());
+    let before = rows_of(&world, &TABLES);
+    let rebuilt = [
+        "users.users",
+        "shop.products",
+        "shop.orders",
+        "shop.journal",
+    ];
+    for projection in rebuilt {
+        world.expect(&["rebuild", projection]);
+    }
+    assert_eq!(rows_of(&world, &TABLES), before);
+}
+
+fn rows_are_in_todays_words(world: &World) {
+    let shown = |table: &str, key: &'static str, id: &str, columns: &[&str]| {
+        let select = Select::from(table).with(key, id);
+        let row = world.row(&select, EVENTUALLY, |row| {
+            row["version"].is_null() || row["version"].as_i64() > Some(1)
+        });
+        let cells = columns.iter().map(|column| row[*column].clone());
+        cells.collect::<Value>()
+    };
+    // A field that was renamed.
+    let user = shown("users.users", "id", ULID, &["name", "email", "version"]);
+    assert_eq!(user, json!(["Old Name", "Old@Example.com", 2]));
+    // A field that came later.
+    let columns = ["name", "price", "stock", "category_id"];
+    let product = shown("shop.products", "id", "p-old", &columns);
+    assert_eq!(product, json!(["Old Laptop", 1000, 3, null]));
+    // An event that is two today.
+    let columns = ["status", "total_price", "reason", "version"];
+    let confirmed = shown("shop.orders", "id", "o-old", &columns);
+    assert_eq!(confirmed, json!(["confirmed", 2000, null, 3]));
+    let rejected = shown("shop.orders", "id", "o-no", &columns);
+    assert_eq!(rejected, json!(["rejected", null, "insufficient_stock", 3]));
+    let history = world.json(&["history", "shop.order", "o-no", "--json"]);
+    assert_eq!(history[2]["type"], "OrderRejected");
+    let stage = json!({"Rejected": {"reason": "insufficient_stock"}});
+    assert_eq!(history.last().unwrap()["state"]["stage"], stage);
+}
+
+fn state_goes_on(world: &World) {
+    let user = "old@example.com";
+    let answer = world.accepted("users.user", user, "ReactivateUser", &json!({}));
+    assert_eq!(
+        (&answer["version"], &answer["result"]["user_id"]),
+        (&json!(3), &json!(ULID))
+    );
+    let wish = json!({"order_id": "o-new", "quantity": 4});
+    let wish = ("ReserveStock", &wish);
+    let refused = world.refused("shop.product", "p-old", wish, "insufficient_stock");
+    assert!(
+        refused["message"].as_str().unwrap().contains("available 3"),
+        "{refused}"
+    );
+    let set = world.accepted("shop.product", "p-old", "SetStock", &json!({"stock": 4}));
+    assert_eq!(set["version"], 3);
+    let again = json!({"user_email": user, "product_id": "p-old", "quantity": 1});
+    world.refused(
+        "shop.order",
+        "o-old",
+        ("PlaceOrder", &again),
+        "already_exists",
+    );
+}
