@@ -30,6 +30,7 @@ mod engine {
 
 #[cfg(test)]
 mod projector {
+    mod breaking;
     mod crashes;
     mod journal;
     mod positions;
