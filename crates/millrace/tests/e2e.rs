@@ -19,6 +19,7 @@ mod e2e {
     mod embedded;
     mod follower;
     mod lifecycle;
+    mod limits;
     mod mail;
     mod metrics;
     mod place;
