@@ -18,6 +18,7 @@ mod e2e {
     mod cli;
     mod embedded;
     mod follower;
+    mod fragile;
     mod lifecycle;
     mod limits;
     mod mail;
