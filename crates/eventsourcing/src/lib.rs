@@ -7,6 +7,7 @@
 
 mod aggregate;
 mod answer;
+mod canonical;
 mod codec;
 mod derived;
 mod envelope;
@@ -20,6 +21,7 @@ mod time;
 
 pub use aggregate::{Aggregate, Context, Decision, PlainRejection, Rejection, Schemas};
 pub use answer::{Answered, Status};
+pub use canonical::canonical_name;
 pub use codec::{Codec, DecodeError, EncodeError};
 pub use derived::{answer_id, event_id, follow_up_id};
 pub use envelope::{CommandRecord, EventEnvelope, Version};

@@ -146,6 +146,11 @@ impl Registry {
             names
                 .groups
                 .insert(format!("{}.commands", aggregate.name()));
+            for kind in aggregate.command_types() {
+                let name = |kind| format!("{}.{kind}", aggregate.name());
+                let canonical = aggregate.canonical_type(kind);
+                names.command_types.insert(name(kind), name(&canonical));
+            }
         }
         for (context, projection) in self.projections() {
             names

@@ -22,7 +22,8 @@ pub(crate) use components::{
 };
 use declared::Setting;
 use millrace_runtime::clock::SystemClock;
-pub(crate) use parse::duration as parse_duration;
+use millrace_runtime::decide::RateLimit;
+pub(crate) use parse::{duration as parse_duration, show_duration, show_rate_limit};
 pub(crate) use problem::{Problem, SettingsError};
 pub(crate) use show::{defaults as show_defaults, effective as show_effective};
 use source::Given;
@@ -34,6 +35,7 @@ pub(crate) const ENVIRONMENT_PREFIX: &str = "MILLRACE_";
 pub(crate) const DEFAULT_FILE: &str = "millrace.toml";
 
 const KAFKA_PROPERTIES: &str = "kafka.properties.";
+const RATE_LIMIT: &str = "rate-limit.";
 const START: &str = ".start";
 const START_WORDS: [(&str, Start); 2] = [("beginning", Start::Beginning), ("end", Start::End)];
 
@@ -72,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) bonus: BonusSettings,
     /// `projection.<name>.start` and the like, by what stands before `.start`.
     starts: BTreeMap<String, Start>,
+    /// `rate-limit.<aggregate>.<command type>`, by what stands behind `rate-limit.`
+    rate_limits: BTreeMap<String, RateLimit>,
     given: BTreeMap<String, (String, Origin)>,
 }
 
@@ -82,6 +86,9 @@ pub(crate) struct Names {
     pub(crate) consumers: BTreeSet<String>,
     /// All consumer groups.
     pub(crate) groups: BTreeSet<String>,
+    /// `<aggregate>.<command type>` of all command types, aliases included, with the canonical
+    /// one's.
+    pub(crate) command_types: BTreeMap<String, String>,
 }
 
 /// Where settings are looked for.
@@ -149,13 +156,19 @@ impl Settings {
     }
 
     fn take(&mut self, value: Given, names: &Names) -> Result<(), Problem> {
-        let Given { key, text, origin } = value;
+        let Given {
+            mut key,
+            text,
+            origin,
+        } = value;
         let result = if let Some(setting) = declared(&key) {
             (setting.set)(self, &text)
         } else if let Some(property) = key.strip_prefix(KAFKA_PROPERTIES) {
             self.take_property(property, &text)
         } else if let Some(consumer) = key.strip_suffix(START) {
             self.take_start(consumer, &text, names)
+        } else if let Some(kind) = key.strip_prefix(RATE_LIMIT) {
+            self.take_rate_limit(kind, &text, names)
         } else {
             Err(NO_SUCH_SETTING.to_owned())
         };
@@ -168,6 +181,12 @@ impl Settings {
         {
             let reason = format!("there is no consumer group `{unknown}`");
             return Err(Problem::new(&key, Some(origin), reason));
+        }
+        if let Some(kind) = key.strip_prefix(RATE_LIMIT)
+            && let Some(canonical) = names.command_types.get(kind)
+        {
+            // Whoever says it last, under whatever name, is the one who holds.
+            key = format!("{RATE_LIMIT}{canonical}");
         }
         self.given.insert(key, (text, origin));
         Ok(())
@@ -192,6 +211,13 @@ impl Settings {
         Ok(())
     }
 
+    fn take_rate_limit(&mut self, kind: &str, text: &str, names: &Names) -> Result<(), String> {
+        let canonical = names.command_types.get(kind).ok_or(NO_SUCH_SETTING)?;
+        let limit = parse::rate_limit(text)?;
+        self.rate_limits.insert(canonical.clone(), limit);
+        Ok(())
+    }
+
     fn complete(&mut self) {
         self.http.is_listen_given = self.is_given("http.listen");
         if self.instance.is_empty() {
@@ -202,6 +228,17 @@ impl Settings {
     /// Whether some source gives a value for this key.
     pub(crate) fn is_given(&self, key: &str) -> bool {
         self.given.contains_key(key)
+    }
+
+    /// The limits of an aggregate's command types, by their canonical names.
+    pub(crate) fn rate_limits_of(
+        &self,
+        aggregate: &str,
+    ) -> impl Iterator<Item = (&str, RateLimit)> {
+        self.rate_limits.iter().filter_map(move |(name, limit)| {
+            let kind = name.strip_prefix(aggregate)?.strip_prefix('.')?;
+            (!kind.contains('.')).then_some((kind, *limit))
+        })
     }
 
     /// Where a group begins that has no position yet; `group` is `<context>.projection.<name>` and
@@ -243,7 +280,12 @@ fn key_of_variable(name: &str, names: &Names) -> Option<String> {
         .consumers
         .iter()
         .map(|consumer| format!("{consumer}{START}"));
-    let exact = fixed.chain(starts).find(|key| variable_of_key(key) == name);
+    let limits = names.command_types.keys();
+    let limits = limits.map(|kind| format!("{RATE_LIMIT}{kind}"));
+    let exact = fixed
+        .chain(starts)
+        .chain(limits)
+        .find(|key| variable_of_key(key) == name);
     exact.or_else(|| {
         let property = name.strip_prefix("KAFKA_PROPERTIES_")?;
         let is_plain =

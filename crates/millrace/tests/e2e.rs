@@ -20,7 +20,9 @@ mod e2e {
     mod embedded;
     mod evolution;
     mod follower;
+    mod fragile;
     mod lifecycle;
+    mod limits;
     mod mail;
     mod metrics;
     mod place;

@@ -1,8 +1,10 @@
 //! The circuit breaker of one dependency: after failures in a row it is left alone for a while, then
-//! tried once before everybody comes back.
+//! tried once before everybody comes back. The server of a reactor has one, and so have the read
+//! tables of a projection; each worker learns for itself.
 //!
 //! Closed, open, half-open as in M. Nygard, Release It!, second edition, chapter 5.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use metrics::{Gauge, gauge};
@@ -18,7 +20,7 @@ pub const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// See the module. A refusal that is about the thing asked for is a success here: the dependency
 /// works.
 pub struct Breaker {
-    dependency: &'static str,
+    dependency: Cow<'static, str>,
     state: State,
     open: Gauge,
 }
@@ -32,8 +34,9 @@ enum State {
 
 impl Breaker {
     /// Closed.
-    pub fn new(dependency: &'static str) -> Self {
-        let open = gauge!(names::BREAKER_OPEN, "dependency" => dependency);
+    pub fn new(dependency: impl Into<Cow<'static, str>>) -> Self {
+        let dependency = dependency.into();
+        let open = gauge!(names::BREAKER_OPEN, "dependency" => dependency.clone());
         open.set(0.0);
         Self {
             dependency,
@@ -43,8 +46,8 @@ impl Breaker {
     }
 
     /// What it protects.
-    pub const fn dependency(&self) -> &'static str {
-        self.dependency
+    pub fn dependency(&self) -> &str {
+        &self.dependency
     }
 
     /// Whether it lets only probes through.
@@ -60,7 +63,7 @@ impl Breaker {
         match self.state {
             State::Closed { .. } => Ok(()),
             State::Open { probe_at } if now >= probe_at => {
-                tracing::info!(dependency = self.dependency, "probing");
+                tracing::info!(dependency = %self.dependency, "probing");
                 self.state = State::Probing;
                 Ok(())
             }
@@ -69,13 +72,28 @@ impl Breaker {
         }
     }
 
+    /// How long somebody waits who has just failed and would wait so long of their own accord. An
+    /// open breaker says itself when it probes; a wait beside it would only make that later.
+    pub const fn wait(&self, back_off: Duration) -> Duration {
+        if self.is_open() {
+            Duration::ZERO
+        } else {
+            back_off
+        }
+    }
+
+    /// Nobody here needs the dependency any more, so nobody here will learn how it is.
+    pub fn forget(&mut self) {
+        self.state = State::Closed { failures: 0 };
+        self.open.set(0.0);
+    }
+
     /// An attempt succeeded.
     pub fn succeed(&mut self) {
         if self.is_open() {
-            tracing::info!(dependency = self.dependency, "works again; breaker closed");
+            tracing::info!(dependency = %self.dependency, "works again; breaker closed");
         }
-        self.state = State::Closed { failures: 0 };
-        self.open.set(0.0);
+        self.forget();
     }
 
     /// An attempt failed.
@@ -89,7 +107,7 @@ impl Breaker {
             return;
         }
         if !self.is_open() {
-            tracing::warn!(dependency = self.dependency, failures, "breaker opened");
+            tracing::warn!(dependency = %self.dependency, failures, "breaker opened");
         }
         self.state = State::Open {
             probe_at: now + PROBE_INTERVAL,

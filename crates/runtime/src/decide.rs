@@ -1,11 +1,13 @@
 //! The decide step: command + state → events, outcome, state.
 //!
 //! The order of checks is the contract's: a password in plain text; size; key; right partition,
-//! else moved unread; then can it be read; duplicate; expected version; the rules.
+//! else moved unread; then can it be read; duplicate; expected version; the rules. A type with a
+//! rate limit waits between duplicate and expected version, so only what is decided counts.
 
 mod address;
 mod aggregates;
 mod answer;
+mod limit;
 mod refuse;
 mod rules;
 mod topics;
@@ -28,6 +30,7 @@ use crate::step::{Corrupt, Step, Taken, is_task_key};
 use crate::topic::{Topic, TopicPartition};
 
 pub use aggregates::Aggregates;
+pub use limit::{LIMIT_MAX, RateLimit};
 pub use topics::AggregateTopics;
 
 /// How the records of one aggregate are read and written.
@@ -58,6 +61,7 @@ pub struct CommandStep<A: Aggregate> {
     addresses: Addresses,
     /// How many recent commands of an aggregate are remembered.
     window: usize,
+    limits: limit::Limits,
     metrics: answer::Counters,
 }
 
@@ -70,8 +74,17 @@ impl<A: Aggregate> CommandStep<A> {
             codecs,
             addresses,
             window,
+            limits: limit::Limits::default(),
             metrics: answer::Counters::new(A::NAME, variant_names::<A::Command>()),
         }
+    }
+
+    /// Decides no more commands of this canonical type than the limit says: those beyond it wait,
+    /// with those behind them in their partitions.
+    #[must_use]
+    pub fn limited(mut self, kind: &str, limit: RateLimit) -> Self {
+        self.limits.add(A::NAME, kind, limit);
+        self
     }
 
     /// The aggregate's topics.
@@ -167,7 +180,7 @@ impl<A: Aggregate> Step for CommandStep<A> {
         if has_password {
             self.refuse_password(request, state, out)?;
         } else if partition == record.source.partition {
-            self.answer(request, state, out)?;
+            return self.answer(request, state, out);
         } else {
             self.relocate(request, state, out)?;
         }

@@ -18,6 +18,9 @@ pub const PROJECTION_AGE_SECONDS: &str = "millrace_projection_age_seconds";
 pub const DEAD_LETTERS_TOTAL: &str = "millrace_dead_letters_total";
 /// Commands moved to the partition they belong to.
 pub const MOVED_TOTAL: &str = "millrace_commands_moved_total";
+/// Commands put off by the rate limit of their type; those behind them in their partitions wait
+/// too, and are not counted.
+pub const HELD_BACK_TOTAL: &str = "millrace_commands_held_back_total";
 /// Whether a dependency is given a rest.
 pub const BREAKER_OPEN: &str = "millrace_breaker_open";
 /// Commits that did not succeed at once.
@@ -59,7 +62,7 @@ pub enum Kind {
 }
 
 /// Every metric with its kind and help text.
-pub const ALL: [(&str, Kind, &str); 23] = [
+pub const ALL: [(&str, Kind, &str); 24] = [
     (
         COMMANDS_TOTAL,
         Kind::Counter,
@@ -104,6 +107,11 @@ pub const ALL: [(&str, Kind, &str); 23] = [
         MOVED_TOTAL,
         Kind::Counter,
         "Commands moved to the partition of their key",
+    ),
+    (
+        HELD_BACK_TOTAL,
+        Kind::Counter,
+        "Commands put off by the rate limit of their type",
     ),
     (
         BREAKER_OPEN,

@@ -31,6 +31,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::breaker::Breaker;
 use crate::clock::Now;
 use crate::engine::{StartAt, TaskStatus};
 use crate::log::{Answer, Ask, AskFailure, AskId, Effect, GroupOffset, LogEvent};
@@ -152,6 +153,8 @@ pub struct Projector {
     /// Positions are looked for again from then on, after a failure.
     position_at: Duration,
     position_backoff: Backoff,
+    /// Of the read tables.
+    breaker: Breaker,
     revocations: Vec<Revocation>,
     marks: Marks,
     /// Whose letters are being written; one publication at a time.
@@ -175,6 +178,7 @@ impl Projector {
     /// A projector that owns nothing yet. `now` is the first reading of the clock.
     pub fn new(config: ProjectorConfig, now: Now) -> Self {
         let position_backoff = Backoff::new(config.seed);
+        let breaker = Breaker::new(dependency(&config.group));
         Self {
             config,
             now,
@@ -182,6 +186,7 @@ impl Projector {
             positioning: None,
             position_at: now.elapsed,
             position_backoff,
+            breaker,
             revocations: Vec::new(),
             marks: Marks::default(),
             publishing: None,
@@ -338,6 +343,11 @@ impl Projector {
             self.on_position_answer(id, answer);
         }
     }
+}
+
+/// What a projection needs outside: the read tables, as its group is bound to them. Labels metrics.
+pub fn dependency(group: &str) -> String {
+    format!("tables/{group}")
 }
 
 /// Positions as the group stores them.

@@ -302,7 +302,8 @@ impl<R: Reactor> Step for ReactorStep<R> {
                 progress.try_again(now.elapsed, reason);
             }
         }
-        if now.elapsed < progress.retry_at {
+        // An open breaker says itself when it probes.
+        if now.elapsed < progress.retry_at && !self.breaker.is_open() {
             return Ok(progress.waits());
         }
         match self.action(record) {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-/// The first wait.
-const BASE: Duration = Duration::from_millis(50);
-/// No wait is longer.
-const CAP: Duration = Duration::from_secs(5);
+/// The first wait: shorter than anybody notices, longer than most hiccups.
+pub const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// Each wait is so many times the one before.
+pub const FACTOR: u32 = 2;
+/// No wait is longer, so that work goes on soon after what was broken works again.
+pub const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Waits that double up to a cap, each shortened by a random part of its half, so that those who
 /// failed together do not all come back together. The same seed gives the same waits.
@@ -30,9 +32,9 @@ impl Backoff {
         reason = "it never ends, and is no iterator"
     )]
     pub fn next(&mut self) -> Duration {
-        let doubled = BASE.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        let grown = FIRST_WAIT.saturating_mul(FACTOR.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
-        let whole = doubled.min(CAP);
+        let whole = grown.min(WAIT_MAX);
         let half = u64::try_from(whole.as_micros() / 2).unwrap_or(u64::MAX);
         whole.saturating_sub(Duration::from_micros(self.random.u64(0..=half)))
     }
@@ -56,9 +58,9 @@ mod tests {
     fn waits_grow_to_the_cap_and_start_again_after_a_success() {
         let mut backoff = Backoff::new(7);
         let waits: Vec<_> = (0..40).map(|_| backoff.next()).collect();
-        assert!(waits[0] >= BASE / 2 && waits[0] <= BASE);
-        assert!(waits[39] >= CAP / 2 && waits.iter().all(|wait| *wait <= CAP));
+        assert!(waits[0] >= FIRST_WAIT / 2 && waits[0] <= FIRST_WAIT);
+        assert!(waits[39] >= WAIT_MAX / 2 && waits.iter().all(|wait| *wait <= WAIT_MAX));
         backoff.reset();
-        assert!(backoff.next() <= BASE);
+        assert!(backoff.next() <= FIRST_WAIT);
     }
 }

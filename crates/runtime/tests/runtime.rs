@@ -7,6 +7,7 @@ mod engine {
     mod crashes;
     mod handover;
     mod held;
+    mod limits;
     pub(crate) mod line;
     mod simulated;
     pub(crate) mod stage;
@@ -29,6 +30,7 @@ mod engine {
 
 #[cfg(test)]
 mod projector {
+    mod breaking;
     mod crashes;
     mod journal;
     mod positions;

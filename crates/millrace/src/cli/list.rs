@@ -5,12 +5,15 @@ mod json;
 use std::io::{self, Write};
 
 use millrace_eventsourcing::Table;
+use millrace_runtime::breaker::{FAILURES_MAX, PROBE_INTERVAL};
+use millrace_runtime::projector::dependency;
+use millrace_runtime::retry::{FACTOR, FIRST_WAIT, WAIT_MAX};
 
 use super::{App, Exit};
 use crate::registry::{
     AggregateEntry, Context, PolicyEntry, ProjectionEntry, ReactorEntry, group_of_projection,
 };
-use crate::settings::Start;
+use crate::settings::{Start, show_duration, show_rate_limit};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -30,7 +33,7 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
         }
         writeln!(out, "context {}", context.name())?;
         for aggregate in context.aggregates() {
-            show_aggregate(&mut out, aggregate.as_ref())?;
+            show_aggregate(&mut out, app, aggregate.as_ref())?;
         }
         for projection in context.projections() {
             show_projection(&mut out, app, context, projection.as_ref())?;
@@ -45,14 +48,38 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn show_aggregate(out: &mut impl Write, aggregate: &dyn AggregateEntry) -> io::Result<()> {
+fn show_aggregate(
+    out: &mut impl Write,
+    app: &App,
+    aggregate: &dyn AggregateEntry,
+) -> io::Result<()> {
     writeln!(out, "  aggregate {}", aggregate.name())?;
     writeln!(
         out,
         "    commands  {}",
         aggregate.command_types().join(", ")
     )?;
-    writeln!(out, "    events    {}", aggregate.event_types().join(", "))
+    writeln!(out, "    events    {}", aggregate.event_types().join(", "))?;
+    let limits = app.settings.rate_limits_of(aggregate.name());
+    for (kind, limit) in limits {
+        writeln!(out, "    limit     {kind} {}", show_rate_limit(limit))?;
+    }
+    Ok(())
+}
+
+/// How a dependency that fails is treated.
+fn show_dependency(out: &mut impl Write, dependency: &str) -> io::Result<()> {
+    let probe = show_duration(PROBE_INTERVAL);
+    let (first, most) = (show_duration(FIRST_WAIT), show_duration(WAIT_MAX));
+    writeln!(out, "    needs     {dependency}")?;
+    writeln!(
+        out,
+        "    breaker   open after {FAILURES_MAX} failures in a row, probes every {probe}"
+    )?;
+    writeln!(
+        out,
+        "    back-off  first {first}, then {FACTOR} times the one before, at most {most}"
+    )
 }
 
 fn show_projection(
@@ -70,6 +97,7 @@ fn show_projection(
     writeln!(out, "    follows   {}", projection.aggregates().join(", "))?;
     writeln!(out, "    tables    {}", tables.join(", "))?;
     writeln!(out, "    revision  {}", projection.revision())?;
+    show_dependency(out, &dependency(&group))?;
     writeln!(out, "    group     {group}")?;
     writeln!(out, "    start     {start}")
 }
@@ -92,7 +120,7 @@ fn show_reactor(out: &mut impl Write, app: &App, reactor: &dyn ReactorEntry) -> 
     };
     writeln!(out, "  reactor {group}")?;
     writeln!(out, "    follows   {}", reactor.aggregate())?;
-    writeln!(out, "    needs     {}", reactor.dependency())?;
+    show_dependency(out, reactor.dependency())?;
     writeln!(out, "    consumes  {state}")?;
     writeln!(out, "    group     {group}")?;
     writeln!(out, "    start     {}", start_word(app, group))

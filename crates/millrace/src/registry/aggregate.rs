@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use millrace_avro::CatalogueError;
-use millrace_eventsourcing::{Aggregate, Schemas, variant_names};
+use millrace_eventsourcing::{Aggregate, Schemas, canonical_name, variant_names};
 use millrace_runtime::addresses::Address;
 use millrace_runtime::projector::{EventJournal, OutcomeJournal, Source};
 use millrace_runtime::topic_spec::TopicKind;
@@ -23,6 +23,9 @@ pub(crate) trait AggregateEntry: Debug + Send + Sync {
     fn name(&self) -> &'static str;
     /// Every name under which one of its commands is taken.
     fn command_types(&self) -> &'static [&'static str];
+    /// The name that a command has in outcomes and metrics, of one under which it is taken. One whose
+    /// fields tell nothing about that (see [`canonical_name`]) stands for itself.
+    fn canonical_type(&self, name: &'static str) -> &'static str;
     /// The names of its events.
     fn event_types(&self) -> &'static [&'static str];
     /// The published schemas of its topics.
@@ -58,6 +61,10 @@ impl<A: Aggregate> AggregateEntry for Entry<A> {
 
     fn command_types(&self) -> &'static [&'static str] {
         variant_names::<A::Command>()
+    }
+
+    fn canonical_type(&self, name: &'static str) -> &'static str {
+        canonical_name::<A::Command>(name).unwrap_or(name)
     }
 
     fn event_types(&self) -> &'static [&'static str] {
@@ -97,5 +104,28 @@ impl<A: Aggregate> AggregateEntry for Entry<A> {
 impl<A: Aggregate> Debug for Entry<A> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(A::NAME)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_domain::bank::account::Account;
+
+    use super::*;
+
+    #[test]
+    fn every_command_type_of_this_program_tells_its_canonical_name() {
+        for aggregate in crate::contexts().aggregates() {
+            for kind in aggregate.command_types() {
+                let canonical = aggregate.canonical_type(kind);
+                assert_eq!(aggregate.canonical_type(canonical), canonical);
+            }
+        }
+        let account = entry::<Account>();
+        assert_eq!(account.canonical_type("CreditAccount"), "DepositMoney");
+        assert_eq!(account.canonical_type("DepositMoney"), "DepositMoney");
+        let aliases = account.command_types().iter();
+        let aliases = aliases.filter(|kind| account.canonical_type(kind) != **kind);
+        assert_eq!(aliases.count(), 3);
     }
 }

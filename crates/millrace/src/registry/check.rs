@@ -181,6 +181,11 @@ mod tests {
     use millrace_domain::bank::account::Account;
     use millrace_domain::bank::accounts::Accounts;
     use millrace_domain::bank::transfer::{Transfer, TransferPolicy};
+    use millrace_eventsourcing::{
+        Aggregate, Context as AggregateContext, Decision, EventEnvelope, Projection, Row, Schemas,
+        Table, variant_names,
+    };
+    use serde::{Deserialize, Serialize};
 
     use super::*;
 
@@ -213,6 +218,62 @@ mod tests {
             check([twice]),
             "projection `bank.accounts` is registered twice"
         );
+    }
+
+    /// Takes the commands of an account, too.
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    struct Twin(Account);
+
+    impl Aggregate for Twin {
+        const NAME: &'static str = "bank.twin";
+        const SCHEMAS: Schemas = Account::SCHEMAS;
+        type Command = <Account as Aggregate>::Command;
+        type Event = <Account as Aggregate>::Event;
+        type Rejection = <Account as Aggregate>::Rejection;
+
+        fn decide(
+            twin: Option<&Self>,
+            command: &Self::Command,
+            context: &AggregateContext<'_>,
+        ) -> Result<Decision<Self::Event>, Self::Rejection> {
+            Account::decide(twin.map(|Self(account)| account), command, context)
+        }
+
+        fn evolve(twin: Option<Self>, event: &Self::Event) -> Option<Self> {
+            Account::evolve(twin.map(|Self(account)| account), event).map(Self)
+        }
+    }
+
+    /// Writes to the tables of another projection.
+    #[derive(Debug)]
+    struct Copied;
+
+    impl Projection for Copied {
+        type Aggregate = Account;
+        const NAME: &'static str = "copied";
+        const REVISION: i32 = 1;
+        const TABLES: &'static [&'static Table] = Accounts::TABLES;
+
+        fn project(id: &str, event: &EventEnvelope<<Account as Aggregate>::Event>) -> Vec<Row> {
+            Accounts::project(id, event)
+        }
+    }
+
+    #[test]
+    fn a_command_type_with_two_deciders_stops_the_start() {
+        let error = check([bank().aggregate::<Twin>()]);
+        let [first, ..] = variant_names::<<Account as Aggregate>::Command>() else {
+            panic!("an account takes commands");
+        };
+        let text = "is decided by two aggregates of one context";
+        assert_eq!(error, format!("command type `{first}` {text}"));
+    }
+
+    #[test]
+    fn a_table_with_two_writers_stops_the_start() {
+        let both = bank().projection::<Accounts>().projection::<Copied>();
+        let table = "table `bank.accounts` is written by two projections";
+        assert_eq!(check([both]), table);
     }
 
     #[test]

@@ -32,6 +32,8 @@ fn step<A: Aggregate>(seat: Seat<'_>) -> Result<CommandStep<A>, End> {
     let partitions = topics::partitions(seat, &names.each_ref().map(String::as_str))?;
     // Whoever is known here may await an answer.
     let addresses = engine::addresses(seat, |_| true)?;
-    let window = seat.wiring.settings.dedupe_window;
-    Ok(CommandStep::new(codecs, addresses, partitions, window))
+    let settings = &seat.wiring.settings;
+    let step = CommandStep::new(codecs, addresses, partitions, settings.dedupe_window);
+    let limits = settings.rate_limits_of(A::NAME);
+    Ok(limits.fold(step, |step, (kind, limit)| step.limited(kind, limit)))
 }

@@ -1,8 +1,11 @@
 //! Values as people write them. Reasons never repeat the value, which may be a secret.
 
+use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
+
+use millrace_runtime::decide::{LIMIT_MAX, RateLimit};
 
 /// A whole number in a range.
 pub(super) fn integer<T>(text: &str, range: RangeInclusive<T>) -> Result<T, String>
@@ -55,7 +58,7 @@ fn unranged_duration(text: &str) -> Option<Duration> {
 }
 
 /// The shortest way to write it.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub(crate) fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     for (unit, millis_per_unit) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
         if millis > 0 && millis.is_multiple_of(millis_per_unit) {
@@ -63,6 +66,31 @@ pub(super) fn show_duration(duration: Duration) -> String {
         }
     }
     format!("{millis}ms")
+}
+
+/// No rate limit has a longer window: whoever wants fewer decisions than so wants another tool.
+const WINDOW_MAX: Duration = Duration::from_hours(1);
+
+/// How many in how long, such as `2/200ms`.
+pub(super) fn rate_limit(text: &str) -> Result<RateLimit, String> {
+    let range = Duration::from_millis(1)..=WINDOW_MAX;
+    let (least, most) = (show_duration(*range.start()), show_duration(*range.end()));
+    let wrong = || {
+        format!(
+            "must be a count from 1 to {LIMIT_MAX}, `/` and a duration from {least} to {most}, \
+             such as 2/200ms"
+        )
+    };
+    let (decisions, window) = text.split_once('/').ok_or_else(wrong)?;
+    let decisions: u16 = integer(decisions, 1..=LIMIT_MAX).map_err(|_| wrong())?;
+    let decisions = NonZeroU16::new(decisions).ok_or_else(wrong)?;
+    let window = duration(window, range).map_err(|_| wrong())?;
+    Ok(RateLimit { decisions, window })
+}
+
+/// As it would be written.
+pub(crate) fn show_rate_limit(limit: RateLimit) -> String {
+    format!("{}/{}", limit.decisions, show_duration(limit.window))
 }
 
 /// One of a few words.
@@ -191,6 +219,23 @@ mod tests {
             "99999999999999999999s",
         ] {
             assert!(duration(wrong, ANY).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rate_limits_are_so_many_in_so_long() {
+        for right in ["2/200ms", "1/1ms", "10000/1h", "5/2s"] {
+            assert_eq!(rate_limit(right).map(show_rate_limit), Ok(right.to_owned()));
+        }
+        for wrong in [
+            "", "2", "/", "2/", "/1s", "0/1s", "-1/1s", "10001/1s", "2/0", "2/200", "2/200us",
+            "2/61m", "2/1s/1s", "2 /1s", "two/1s",
+        ] {
+            let error = rate_limit(wrong).unwrap_err();
+            assert!(
+                error.contains("2/200ms") && error.contains("1ms to 1h"),
+                "{error}"
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::declared::{self, Setting};
 use super::{
-    ENVIRONMENT_PREFIX, KAFKA_PROPERTIES, Names, START, START_WORDS, Settings, Start,
+    ENVIRONMENT_PREFIX, KAFKA_PROPERTIES, Names, RATE_LIMIT, START, START_WORDS, Settings, Start,
     default_start, variable_of_key,
 };
 
@@ -39,6 +39,13 @@ pub(crate) fn defaults(names: &Names) -> String {
         assign(&mut text, &key, start_word(default_start(consumer)));
         text.push('\n');
     }
+    let help = "how many commands of a type a worker decides in how long; no limit by default";
+    describe(
+        &mut text,
+        "rate-limit.<context>.<aggregate>.<CommandType>",
+        &format!("{help} (count/duration, such as 2/200ms)"),
+    );
+    text.push('\n');
     let help = "any setting of librdkafka that is not ours, such as kafka.properties.linger.ms";
     describe(
         &mut text,
@@ -70,6 +77,14 @@ pub(crate) fn effective(settings: &Settings, names: &Names) -> String {
             &mut text,
             settings,
             (&format!("{consumer}{START}"), default),
+            false,
+        );
+    }
+    for kind in settings.rate_limits.keys() {
+        show(
+            &mut text,
+            settings,
+            (&format!("{RATE_LIMIT}{kind}"), ""),
             false,
         );
     }

@@ -8,6 +8,12 @@ fn names() -> Names {
             .map(str::to_owned)
             .into(),
         groups: BTreeSet::from(["bank.account.commands".to_owned()]),
+        command_types: ["DepositMoney", "CreditAccount"]
+            .map(|name| {
+                let canonical = "bank.account.DepositMoney";
+                (format!("bank.account.{name}"), canonical.to_owned())
+            })
+            .into(),
     }
 }
 
@@ -92,50 +98,92 @@ fn a_consistency_level_may_be_written_as_cql_writes_it() {
     assert_eq!(settings.scylla.consistency, "local-quorum");
 }
 
+/// A wrong value of each setting; those whose name depends on what is registered stand last.
+const WRONG: &[(&str, &str)] = &[
+    ("backend", "sqlite"),
+    ("data-dir", ""),
+    ("instance", "a b"),
+    ("partitions", "0"),
+    ("replication-factor", "-1"),
+    ("workers", "65"),
+    ("accept-gap", "no.such.group"),
+    ("dedupe.window", "1001"),
+    ("http.listen", "8080"),
+    ("schema-registry.url", "host:8081"),
+    ("log.format", "xml"),
+    ("log.level", "loud"),
+    ("kafka.brokers", ""),
+    ("kafka.session-timeout", "10"),
+    ("kafka.transaction-timeout", "1h"),
+    ("scylla.nodes", "host"),
+    ("scylla.user", "a\nb"),
+    ("scylla.password", "a\nb"),
+    ("scylla.replication-factor", "x"),
+    ("scylla.consistency", "some"),
+    ("scylla.durable-after", "-1s"),
+    ("smtp.url", "http://host"),
+    ("smtp.from", "nobody"),
+    ("smtp.timeout", "99ms"),
+    ("bonus.account", ""),
+    ("bonus.divisor", "0"),
+    ("bonus.cap", "1.5"),
+    ("projection.accounts.start", "middle"),
+    ("rate-limit.bank.account.DepositMoney", "0/200ms"),
+    ("rate-limit.bank.account.DepositMoney", "2/200"),
+    ("rate-limit.bank.account.CreditAccount", "2"),
+];
+
 #[test]
-fn every_wrong_value_is_refused_with_its_key() {
-    let wrong = [
-        ("backend", "sqlite"),
-        ("data-dir", ""),
-        ("instance", "a b"),
-        ("partitions", "0"),
-        ("replication-factor", "-1"),
-        ("workers", "65"),
-        ("accept-gap", "no.such.group"),
-        ("dedupe.window", "1001"),
-        ("http.listen", "8080"),
-        ("schema-registry.url", "host:8081"),
-        ("log.format", "xml"),
-        ("log.level", "loud"),
-        ("kafka.brokers", ""),
-        ("kafka.session-timeout", "10"),
-        ("kafka.transaction-timeout", "1h"),
-        ("scylla.nodes", "host"),
-        ("scylla.user", "a\nb"),
-        ("scylla.password", "a\nb"),
-        ("scylla.replication-factor", "x"),
-        ("scylla.consistency", "some"),
-        ("scylla.durable-after", "-1s"),
-        ("smtp.url", "http://host"),
-        ("smtp.from", "nobody"),
-        ("smtp.timeout", "99ms"),
-        ("bonus.account", ""),
-        ("bonus.divisor", "0"),
-        ("bonus.cap", "1.5"),
-        ("projection.accounts.start", "middle"),
-    ];
+fn every_setting_is_among_those_that_are_tried_with_a_wrong_value() {
     for setting in declared::all() {
-        assert!(
-            wrong.iter().any(|(key, _)| *key == setting.key),
-            "{} is not tested",
-            setting.key
-        );
+        let is_tried = WRONG.iter().any(|(key, _)| *key == setting.key);
+        assert!(is_tried, "{} is not tested", setting.key);
     }
-    for (key, value) in wrong {
-        let error = load("", &[], &[&format!("{key}={value}")]).unwrap_err();
-        assert!(error.contains(&format!("`{key}`")), "{key}: {error}");
-        assert!(error.contains("command line"), "{key}: {error}");
+}
+
+#[test]
+fn every_wrong_value_is_refused_with_its_key_wherever_it_is_given() {
+    for (key, value) in WRONG {
+        let text = toml::Value::String((*value).to_owned());
+        let variable = format!("{ENVIRONMENT_PREFIX}{}", variable_of_key(key));
+        let given = [
+            (load(&format!("\n{key} = {text}"), &[], &[]), ":2)"),
+            (load("", &[(&variable, value)], &[]), variable.as_str()),
+            (load("", &[], &[&format!("{key}={value}")]), "command line"),
+        ];
+        for (result, place) in given {
+            let error = result.unwrap_err();
+            assert!(error.contains(&format!("`{key}`")), "{key}: {error}");
+            assert!(error.contains(place), "{key}, {place}: {error}");
+            assert!(!error.contains("; "), "nothing else is wrong: {error}");
+        }
     }
+}
+
+#[test]
+fn a_rate_limit_holds_for_the_type_under_whatever_name() {
+    let limits = |file: &str, environment: &[(&str, &str)], options: &[&str]| {
+        let settings = load(file, environment, options).unwrap();
+        let limits = settings.rate_limits_of("bank.account");
+        let limits = limits.map(|(kind, limit)| format!("{kind} {}", show_rate_limit(limit)));
+        let limits = limits.collect::<Vec<_>>();
+        (limits, show::effective(&settings, &names()))
+    };
+    let file = "[rate-limit.bank.account]\nCreditAccount = '2/200ms'";
+    let (found, shown) = limits(file, &[], &[]);
+    assert_eq!(found, ["DepositMoney 2/200ms"]);
+    let line = "rate-limit.bank.account.DepositMoney = \"2/200ms\"";
+    assert!(shown.contains(line), "{shown}");
+    let (again, _) = limits(&shown, &[], &[]);
+    assert_eq!(again, found);
+    let variable = "MILLRACE_RATE_LIMIT_BANK_ACCOUNT_DEPOSITMONEY";
+    let (found, _) = limits(file, &[(variable, "3/1s")], &[]);
+    assert_eq!(found, ["DepositMoney 3/1s"], "whoever says it last");
+    let option = "rate-limit.bank.account.CreditAccount=4/1m";
+    let (found, shown) = limits("", &[(variable, "3/1s")], &[option]);
+    assert_eq!(found, ["DepositMoney 4/1m"]);
+    assert_eq!(shown.matches("rate-limit.").count(), 1, "{shown}");
+    assert!(limits("", &[], &[]).0.is_empty());
 }
 
 #[test]
@@ -152,6 +200,11 @@ fn unknown_keys_are_refused_wherever_they_are_given() {
         "kafka.properties.",
         "kafka",
         "bonus.start",
+        "rate-limit.",
+        "rate-limit.bank.account",
+        "rate-limit.bank.account.Deposit",
+        "rate-limit.bank.no.DepositMoney",
+        "rate-limit.DepositMoney",
     ] {
         let error = load("", &[], &[&format!("{key}=1")]).unwrap_err();
         assert!(error.contains(&format!("`{key}`")), "{error}");

@@ -1,6 +1,6 @@
 //! The example `blog`: a program that somebody else could have written, on the embedded default.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::process::Process;
 use super::wait::{EVENTUALLY, until_equal};
-use super::world::free_address;
+use super::world::{example, free_address};
 
 /// What an aggregate, a projection and a policy may take, with their wiring.
 const LINES_MAX: usize = 150;
@@ -111,10 +111,8 @@ impl Blog {
     }
 }
 
-/// Examples are built beside the program.
 fn program(home: &Path, arguments: &[&str]) -> Command {
-    let beside = PathBuf::from(env!("CARGO_BIN_EXE_millrace"));
-    let mut command = Command::new(beside.with_file_name("examples").join("blog"));
+    let mut command = Command::new(example("blog"));
     let ours =
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MILLRACE_"));
     for (name, _) in ours {

@@ -1,5 +1,6 @@
 //! Scenario S3: the thank-you mail, through a mail server that refuses, hangs and dies.
 
+use millrace_runtime::breaker::FAILURES_MAX;
 use serde_json::{Value, json};
 
 use super::follower::header;
@@ -157,7 +158,15 @@ fn s3_a_mail_whose_answer_was_lost_is_repeated_as_the_same_mail(place: Place) {
 
 fn a_mail_server_that_is_down_opens_the_breaker_and_delays_nobody_else(place: Place) {
     let down = || Script::at(Stage::Greeting, Act::Close);
-    let post = post(place, [(); 7].map(|()| down()));
+    // The connection that works in the end takes two mails and refuses one; the next refuse, too.
+    let refusal = || Act::Say("550 nobody of that name");
+    let working = Script::at(Stage::Rcpt, Act::Say("250 ok"))
+        .and(Stage::Rcpt, Act::Say("250 ok"))
+        .and(Stage::Rcpt, refusal());
+    let mut scripts = Vec::from([(); 7].map(|()| down()));
+    scripts.push(working);
+    scripts.extend((1..FAILURES_MAX).map(|_| Script::at(Stage::Rcpt, refusal())));
+    let post = post(place, scripts);
     deposit(&post.world, 500);
     let breaker = || World::metric(&post.process, &["millrace_breaker_open", "mail server"]);
     until_equal("the breaker is open", EVENTUALLY, &1.0, breaker);
@@ -179,4 +188,15 @@ fn a_mail_server_that_is_down_opens_the_breaker_and_delays_nobody_else(place: Pl
     });
     until_equal("the breaker is closed", EVENTUALLY, &0.0, breaker);
     post.process.wait_ready(EVENTUALLY);
+    let seen = post.server.seen();
+    let mails = [500, 600].map(|amount| mails_about(&seen, amount));
+    assert_eq!(mails, [1, 1], "nothing is lost or doubled");
+
+    for amount in 0..FAILURES_MAX {
+        deposit(&post.world, 700 + i64::from(amount));
+    }
+    let letters = ["millrace_dead_letters_total", "mail_refused"];
+    let refused = || World::metric(&post.process, &letters);
+    until_equal("refusals", EVENTUALLY, &f64::from(FAILURES_MAX), refused);
+    assert!(breaker() < 0.5, "a refusal is an answer");
 }

@@ -23,6 +23,7 @@ use super::wait::{EVENTUALLY, until};
 /// A deployment of the program.
 #[derive(Debug)]
 pub(crate) struct World {
+    program: PathBuf,
     followers: Mutex<BTreeMap<String, Arc<Follower>>>,
     home: TempDir,
     /// Without them everything is in one file.
@@ -65,6 +66,7 @@ impl World {
 
     fn new(servers: Option<Servers>, settings: &[&str]) -> Self {
         Self {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_millrace")),
             followers: Mutex::default(),
             home: TempDir::new().unwrap(),
             servers,
@@ -74,6 +76,12 @@ impl World {
                 .collect(),
             number: AtomicU32::new(0),
         }
+    }
+
+    /// The same with one of the examples for a program.
+    pub(crate) fn of_example(mut self, name: &str) -> Self {
+        self.program = example(name);
+        self
     }
 
     pub(crate) fn place(&self) -> Place {
@@ -106,7 +114,7 @@ impl World {
 
     /// The program with this world's settings.
     pub(crate) fn millrace(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+        let mut command = Command::new(&self.program);
         let ours =
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MILLRACE_"));
         for (name, _) in ours {
@@ -382,6 +390,12 @@ fn line(topic: &str, key: &str, command: &impl Display) -> String {
     let command = command.to_string();
     let fields = command.strip_prefix('{').unwrap();
     format!(r#"{{"aggregate":"{aggregate}","aggregate_id":"{key}",{fields}"#)
+}
+
+/// The program of an example: they are built beside ours.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let beside = PathBuf::from(env!("CARGO_BIN_EXE_millrace"));
+    beside.with_file_name("examples").join(name)
 }
 
 /// An address on loopback that is free now.

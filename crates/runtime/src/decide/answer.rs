@@ -27,7 +27,8 @@ pub(super) struct Meta<'a> {
     pub(super) command_id: Cow<'a, str>,
     pub(super) correlation_id: Cow<'a, str>,
     causation_id: Option<Cow<'a, str>>,
-    kind: Cow<'a, str>,
+    /// The canonical name of its type, when it could be read.
+    pub(super) kind: Cow<'a, str>,
     actor: Option<Cow<'a, str>>,
     on_behalf_of: Option<Cow<'a, str>>,
     pub(super) expected_version: Option<i64>,

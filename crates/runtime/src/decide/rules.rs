@@ -17,7 +17,7 @@ use crate::command::{Asked, Heading, Reading, read_avro, read_json};
 use crate::id::{ID_BYTES_MAX, handled_id};
 use crate::log::Record;
 use crate::outbox::Outbox;
-use crate::step::Corrupt;
+use crate::step::{Corrupt, Later, Taken};
 
 /// How far ahead of the clock an aggregate's last event may be before it is worth a warning.
 const CLOCK_SKEW_MAX_MICROS: i64 = 60_000_000;
@@ -55,13 +55,13 @@ impl<A: Aggregate> CommandStep<A> {
         Some(Problem::new(code::INVALID_COMMAND, text))
     }
 
-    /// Answers a command whose key and place are right.
+    /// Answers a command whose key and place are right, or puts it off.
     pub(super) fn answer(
-        &self,
+        &mut self,
         request: Request<'_, '_>,
         state: &mut Aggregates<A>,
         out: &mut Outbox,
-    ) -> Result<(), Corrupt> {
+    ) -> Result<Taken, Corrupt> {
         let Reading {
             mut heading,
             command,
@@ -77,7 +77,8 @@ impl<A: Aggregate> CommandStep<A> {
             },
             Err(problem) => problem,
         };
-        self.refuse_unread(request, state, (&heading, problem), out)
+        self.refuse_unread(request, state, (&heading, problem), out)?;
+        Ok(Taken::Done)
     }
 
     pub(super) fn read_isolated<'a>(&self, record: &Record<'a>) -> Reading<'a, A::Command> {
@@ -99,20 +100,28 @@ impl<A: Aggregate> CommandStep<A> {
         })
     }
 
-    /// Duplicate, expected version, rules.
+    /// Duplicate, rate limit, expected version, rules.
     fn decide(
-        &self,
+        &mut self,
         request: Request<'_, '_>,
         state: &mut Aggregates<A>,
         (meta, command): (&Meta<'_>, &Asked<A::Command>),
         out: &mut Outbox,
-    ) -> Result<(), Corrupt> {
+    ) -> Result<Taken, Corrupt> {
         let now = request.now;
         let live = state.load(meta.id.as_bytes(), self.codecs.state.as_ref())?;
         let handled = handled_id(&meta.command_id);
         if let Some(first) = live.find(handled) {
             Answer::repeat(first).write(self, now, meta, out);
-            return Ok(());
+            return Ok(Taken::Done);
+        }
+        let place = (request.record.source, request.record.offset);
+        if let Err(at) = self.limits.admit(&meta.kind, place, now.elapsed) {
+            return Ok(Taken::Later(Later {
+                at,
+                reason: None,
+                is_underway: false,
+            }));
         }
         let at = live.time(now.wall);
         if at.as_micros() - now.wall.as_micros() > CLOCK_SKEW_MAX_MICROS {
@@ -139,7 +148,7 @@ impl<A: Aggregate> CommandStep<A> {
             elapsed: now.elapsed,
         };
         answer.write(self, decided_at, meta, out);
-        Ok(())
+        Ok(Taken::Done)
     }
 
     /// Runs the rules and takes their events in. State changes only when everything was encoded.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, histogram};
 
 use super::safety::Times;
 use super::task::{Flight, Run, Stage, Task};
@@ -16,8 +16,6 @@ use crate::topic::TopicPartition;
 /// Failures in a row from which on a partition's log is paused: fewer are over before the log
 /// would have delivered again.
 const FAILURES_BEFORE_PAUSE: u32 = 2;
-/// Failures in a row from which on the store counts as down.
-const FAILURES_BEFORE_BREAKER: u32 = 5;
 
 impl Projector {
     /// Sends what is due of every partition.
@@ -60,6 +58,11 @@ impl Projector {
                     .push(Effect::Publish(flight.letters.clone()));
             }
             Stage::ApplyAt(_) => {
+                if let Err(at) = self.breaker.begin(self.now.elapsed) {
+                    flight.stage = Stage::ApplyAt(at);
+                    self.leave_alone(source);
+                    return;
+                }
                 flight.stage = Stage::Applying(next_id);
                 let batch = Arc::clone(&flight.batch);
                 self.last_id = next_id.0;
@@ -102,6 +105,8 @@ impl Projector {
     }
 
     pub(super) fn on_applied(&mut self, id: RequestId, result: Result<(), StoreError>) {
+        // Also of a partition that was lost meanwhile: its attempt may have been the probe.
+        self.tell_breaker(&result);
         let is_it = |flight: &Flight| flight.stage == Stage::Applying(id);
         let mut runs = self.tasks.iter_mut().filter_map(|(source, task)| {
             let run = task.running_mut()?;
@@ -120,7 +125,8 @@ impl Projector {
             return;
         }
         if let Err(error) = result {
-            flight.stage = Stage::ApplyAt(self.now.elapsed + run.backoff.next());
+            let wait = self.breaker.wait(run.backoff.next());
+            flight.stage = Stage::ApplyAt(self.now.elapsed + wait);
             run.flight = Some(flight);
             self.in_trouble(source, format!("cannot {error}"));
             return;
@@ -163,10 +169,9 @@ impl Projector {
         };
         let failures = run.backoff.failures();
         tracing::warn!(task = self.config.group, %source, reason, failures, "batch not written");
-        let reason = if failures >= FAILURES_BEFORE_BREAKER {
-            format!("{reason} ({failures} times in a row)")
-        } else {
-            reason
+        let reason = match failures {
+            1 => reason,
+            _ => format!("{reason} ({failures} times in a row)"),
         };
         run.trouble = Some(reason);
         if failures >= FAILURES_BEFORE_PAUSE {
@@ -174,14 +179,22 @@ impl Projector {
         }
     }
 
-    /// Tells whether the store counts as down.
-    pub(super) fn tell_breaker(&self) {
-        let mut runs = self.tasks.values().filter_map(Task::running);
-        let is_down =
-            |run: &Run| run.trouble.is_some() && run.backoff.failures() >= FAILURES_BEFORE_BREAKER;
-        let is_open = f64::from(u8::from(runs.any(is_down)));
-        gauge!(names::BREAKER_OPEN, "dependency" => format!("tables/{}", self.config.group))
-            .set(is_open);
+    /// The store gets a rest, and this partition has something for it.
+    fn leave_alone(&mut self, source: TopicPartition) {
+        let dependency = self.breaker.dependency();
+        let reason = format!("{dependency}, left alone for a while: failed for others");
+        if let Some(run) = self.tasks.get_mut(&source).and_then(Task::running_mut) {
+            run.trouble.get_or_insert(reason);
+        }
+        self.pause(source);
+    }
+
+    /// How an attempt ended that the breaker let through. Nothing that a store says is about a row.
+    pub(super) fn tell_breaker<T>(&mut self, result: &Result<T, StoreError>) {
+        match result {
+            Ok(_) => self.breaker.succeed(),
+            Err(_) => self.breaker.fail(self.now.elapsed),
+        }
     }
 }
 

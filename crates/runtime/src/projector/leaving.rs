@@ -76,6 +76,9 @@ impl Projector {
 
     fn forget(&mut self, source: TopicPartition) {
         self.tasks.remove(&source);
+        if self.tasks.is_empty() {
+            self.breaker.forget();
+        }
         self.tell_task(source, 0.0);
     }
 }

@@ -84,6 +84,10 @@ impl Projector {
         if sources.is_empty() {
             return;
         }
+        if let Err(at) = self.breaker.begin(self.now.elapsed) {
+            self.position_at = at;
+            return;
+        }
         self.positioning = Some(Positioning {
             offsets: Question::Asked(self.ask(Ask::GroupOffsets(sources.clone()))),
             ranges: Question::Asked(self.ask(Ask::Ranges(sources.clone()))),
@@ -116,6 +120,7 @@ impl Projector {
     }
 
     pub(super) fn on_progress(&mut self, id: RequestId, answer: Result<Vec<Progress>, StoreError>) {
+        self.tell_breaker(&answer);
         let Some(positioning) = &mut self.positioning else {
             return;
         };
@@ -132,7 +137,7 @@ impl Projector {
     }
 
     fn position_later(&mut self, reason: &str) {
-        let wait = self.position_backoff.next();
+        let wait = self.breaker.wait(self.position_backoff.next());
         tracing::warn!(task = self.config.group, reason, "no position yet");
         self.put_off(reason, wait);
     }

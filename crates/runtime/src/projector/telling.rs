@@ -86,7 +86,6 @@ impl Projector {
         for status in self.status() {
             self.tell_task(status.source, f64::from(status.state as u8));
         }
-        self.tell_breaker();
         let name = format!("{}.{}", self.config.context, self.config.projection);
         let runs = || self.tasks.values().filter_map(Task::running);
         let lag: i64 = runs().map(Run::lag).sum();

@@ -5,13 +5,14 @@ mod clients;
 mod model;
 
 use std::fmt::Write;
+use std::num::NonZeroU16;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
 use millrace_domain::bank::account::Account;
 use millrace_runtime::addresses::Addresses;
-use millrace_runtime::decide::{AggregateTopics, Codecs, CommandStep};
+use millrace_runtime::decide::{AggregateTopics, Codecs, CommandStep, RateLimit};
 use millrace_runtime::engine::{EngineConfig, StartAt};
 use millrace_testkit::history::History;
 use millrace_testkit::memory_log::MemoryBroker;
@@ -24,6 +25,10 @@ use clients::Clients;
 const PARTITIONS: i32 = 3;
 /// Small, so that commands leave it.
 const WINDOW: usize = 6;
+const SLOW: RateLimit = RateLimit {
+    decisions: NonZeroU16::MIN,
+    window: Duration::from_millis(300),
+};
 /// Seeds of an ordinary test run; `MILLRACE_SIMULATION_SEEDS` asks for another number, and
 /// `MILLRACE_SIMULATION_FIRST` for another first one.
 const SEEDS: u64 = 200;
@@ -66,7 +71,15 @@ fn simulate(seed: u64) -> (MemoryBroker, Vec<String>) {
             seed,
         },
     };
-    let make_step = || CommandStep::new(codecs(), Addresses::default(), PARTITIONS, WINDOW);
+    let make_step = move || {
+        let step = CommandStep::new(codecs(), Addresses::default(), PARTITIONS, WINDOW);
+        // Commands that wait must not be lost or overtaken either, whatever happens.
+        if seed.is_multiple_of(3) {
+            step.limited("DepositMoney", SLOW)
+        } else {
+            step
+        }
+    };
     let mut simulation = Simulation::new(broker.clone(), plan, seed, make_step);
     let mut clients = Clients::new(topics.commands);
     simulation.run(&mut |random, broker| clients.send(random, broker));

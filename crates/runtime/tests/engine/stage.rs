@@ -6,7 +6,7 @@ use millrace_domain::bank::account::{Account, AccountEvent};
 use millrace_eventsourcing::{EventEnvelope, StateRecord, TaskRecord, Timestamp};
 use millrace_runtime::addresses::Addresses;
 use millrace_runtime::clock::Now;
-use millrace_runtime::decide::{AggregateTopics, Codecs, CommandStep};
+use millrace_runtime::decide::{AggregateTopics, Codecs, CommandStep, RateLimit};
 use millrace_runtime::engine::{Engine, EngineConfig, StartAt, TaskState, TaskStatus};
 use millrace_runtime::log::{Ask, Commit, CommitFailure, Effect};
 use millrace_runtime::outbox::{NewHeader, NewRecord, Outbox};
@@ -34,6 +34,8 @@ pub(crate) struct Stage {
     pub(crate) codecs: Codecs<Account>,
     pub(crate) workers: Vec<Option<AccountWorker>>,
     pub(crate) config: EngineConfig,
+    /// Of workers that join from now on.
+    pub(crate) limits: Vec<(&'static str, RateLimit)>,
     elapsed: Duration,
 }
 
@@ -63,6 +65,7 @@ impl Stage {
             codecs: codecs(),
             workers: Vec::new(),
             config,
+            limits: Vec::new(),
             elapsed: Duration::ZERO,
         };
         stage.pass(Duration::ZERO);
@@ -155,6 +158,8 @@ impl Stage {
             self.topics.partitions,
             WINDOW,
         );
+        let limits = self.limits.iter();
+        let step = limits.fold(step, |step, (kind, limit)| step.limited(kind, *limit));
         let engine = Engine::new(step, self.config.clone(), self.now());
         self.workers.push(Some(Worker::new(engine, log)));
         self.workers.len() - 1

@@ -92,6 +92,39 @@ fn what_fails_is_tried_again_with_growing_waits_and_the_status_says_why() {
 }
 
 #[test]
+fn what_fails_twice_has_three_attempts_and_one_effect() {
+    let (mut line, outside) = posts(1);
+    line.run();
+    put(&line, 0, 1);
+    for attempts in 1..=2 {
+        line.until("tried", |_| outside.attempts().len() == attempts);
+        outside.end(0, transient());
+    }
+    line.until("tried", |_| outside.attempts().len() == 3);
+    outside.end(0, Ok(()));
+    line.turns(5);
+    line.pass(Duration::from_mins(1));
+    line.turns(20);
+    assert_eq!(amounts(&outside.attempts()), [1; 3]);
+    assert_eq!(line.task_record(0).next_offset, 1);
+    assert!(line.broker.committed_in_topic(LETTERS).is_empty());
+}
+
+#[test]
+fn what_is_refused_is_not_tried_again() {
+    let (mut line, outside) = posts(1);
+    line.run();
+    put(&line, 0, 1);
+    line.turns(5);
+    outside.end(0, refused());
+    line.turns(5);
+    line.pass(Duration::from_mins(1));
+    line.turns(20);
+    assert_eq!(amounts(&outside.attempts()), [1]);
+    assert_eq!(header(&line, "code"), "mail_refused");
+}
+
+#[test]
 fn what_is_refused_is_set_aside_with_the_reason_and_the_partition_goes_on() {
     let (mut line, outside) = posts(1);
     line.run();

@@ -78,6 +78,21 @@ fn a_probe_that_fails_is_followed_by_another_rest() {
 }
 
 #[test]
+fn probes_come_at_their_interval_however_long_one_has_failed() {
+    let (mut line, outside) = at_work(1);
+    for _ in 0..12 {
+        line.until("tried again", |_| !outside.underway().is_empty());
+        outside.end(0, transient());
+        line.turn();
+    }
+    let then = line.now();
+    line.until("probed", |_| !outside.underway().is_empty());
+    let waited = line.since(then);
+    assert!(waited + SLACK >= PROBE_INTERVAL, "{waited:?}");
+    assert!(waited <= PROBE_INTERVAL + SLACK, "{waited:?}");
+}
+
+#[test]
 fn those_who_never_failed_say_what_they_wait_for() {
     let (mut line, outside) = at_work(6);
     outside.end(5, Ok(()));
