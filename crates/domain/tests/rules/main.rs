@@ -10,6 +10,10 @@ mod contact;
 #[cfg(test)]
 mod conversations;
 #[cfg(test)]
+mod order;
+#[cfg(test)]
+mod product;
+#[cfg(test)]
 mod tables;
 #[cfg(test)]
 mod thank_you;
