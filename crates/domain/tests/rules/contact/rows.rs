@@ -1,7 +1,7 @@
 //! What the projection `contacts` leaves in its tables.
 
 use millrace_domain::contacts::{CONTACTS, CONTACTS_BY_ADDED, Contacts};
-use millrace_eventsourcing::{Cell, ColumnType, Order, Projection as _};
+use millrace_eventsourcing::{Cell, ColumnType, Order, Projection as _, Row};
 
 use super::*;
 use crate::tables::{Tables, assert_any_order_ends_the_same, assert_published};
@@ -65,6 +65,21 @@ fn a_deletion_names_the_rows_and_nothing_in_them() {
         let behind_the_key = &row.cells[row.table.key_len()..];
         assert!(behind_the_key.iter().all(|cell| *cell == Cell::Unset));
     }
+}
+
+#[test]
+#[should_panic(expected = "only the key says which row of table `contacts` is gone")]
+fn a_deletion_with_more_than_the_key_is_a_slip() {
+    let _ = Row::delete(&CONTACTS, [("id", "k-1".into()), ("name", "Ada".into())]);
+}
+
+#[test]
+#[should_panic(expected = "key column `added_at` of table `contacts_by_added` is not set")]
+fn a_deletion_with_less_than_the_key_is_a_slip() {
+    let _ = Row::delete(
+        &CONTACTS_BY_ADDED,
+        [("month", MONTH.into()), ("id", "k-1".into())],
+    );
 }
 
 #[test]
