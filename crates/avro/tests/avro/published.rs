@@ -1,5 +1,6 @@
 //! Records as the first published schemas wrote them. They stay as they are, whatever changes.
 
+mod reference;
 mod tasks;
 mod transfer;
 

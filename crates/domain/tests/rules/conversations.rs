@@ -1,7 +1,8 @@
-//! Whole conversations of accounts, transfers and policies, in any order and with repetitions.
+//! Whole conversations of accounts, transfers, orders and policies, in any order and repeatedly.
 
 mod bonus;
 mod money;
+mod shop;
 mod transfers;
 
 use millrace_domain::bank::account::{

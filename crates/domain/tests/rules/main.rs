@@ -6,8 +6,20 @@ mod account;
 #[cfg(test)]
 mod bonus;
 #[cfg(test)]
+mod contact;
+#[cfg(test)]
 mod conversations;
+#[cfg(test)]
+mod order;
+#[cfg(test)]
+mod product;
+#[cfg(test)]
+mod tables;
 #[cfg(test)]
 mod thank_you;
 #[cfg(test)]
+mod topics;
+#[cfg(test)]
 mod transfer;
+#[cfg(test)]
+mod user;
