@@ -29,9 +29,10 @@ pub enum Durability {
     Crash,
 }
 
-/// A transaction of another process is awaited this long, looked for each millisecond: the usual
-/// waits of SQLite grow to a tenth of a second, in which a busy worker writes many times.
-const BUSY_LOOKS_MAX: i32 = 5_000;
+/// Transactions of other processes are awaited this long, looked for each millisecond: the usual
+/// waits of SQLite grow to a tenth of a second, in which a busy worker writes many times. Whose turn
+/// it is then is chance, so with many processes this is far more than each of them should need.
+const BUSY_LOOKS_MAX: i32 = 30_000;
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// The write-ahead log is cut to this when it begins anew; a large transaction makes it larger.
 const LOG_BYTES_MAX: i64 = 64 << 20;

@@ -175,8 +175,12 @@ fn set_up(database: &Database, settings: &Settings, registry: &Registry) -> anyh
     access
         .create(&registry.topics(settings))
         .context("cannot make the topics")?;
-    let store = EmbeddedStore::new(database);
-    futures::executor::block_on(store.migrate(&registry.tables(), SET_UP_WAIT))
+    let (store, tables) = (EmbeddedStore::new(database), registry.tables());
+    // A look is enough for all but the first, and waits for nobody who writes.
+    if futures::executor::block_on(store.verify(&tables)).is_ok() {
+        return Ok(());
+    }
+    futures::executor::block_on(store.migrate(&tables, SET_UP_WAIT))
         .context("cannot bring the read tables up to date")?;
     Ok(())
 }

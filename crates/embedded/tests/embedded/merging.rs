@@ -4,12 +4,13 @@ use std::thread;
 use std::time::Duration;
 
 use futures::executor::block_on;
-use millrace_embedded::EmbeddedStore;
+use millrace_embedded::{EmbeddedAccess, EmbeddedStore};
 use millrace_eventsourcing::Row;
-use millrace_runtime::access::LogAccess;
+use millrace_runtime::access::{Created, LogAccess};
 use millrace_runtime::log::{CommitFailure, Effect, Epoch};
 use millrace_runtime::store::{Batch, ContextTables, Progress, ReadStore, StampedRow};
 use millrace_runtime::tables::TableAccess;
+use millrace_runtime::topic_spec::{Layout, aggregate_topics};
 use millrace_testkit::log_contract::Stage;
 use millrace_testkit::store_contract::{SINGLE, TABLES};
 
@@ -154,7 +155,7 @@ fn a_worker_that_another_process_replaced_commits_nothing() {
     assert_eq!(content(file.path(), input.partition(0)), []);
     let failed = stage.worker(0).renew();
     assert!(stage.answer(0, failed).is_err(), "it may begin again");
-    let log = millrace_embedded::EmbeddedAccess::new(&other);
+    let log = EmbeddedAccess::new(&other);
     append(&log, &record(input.partition(0), "k", Some("heir")));
 }
 
@@ -184,4 +185,29 @@ fn a_worker_hears_of_records_at_once_though_it_waits_for_long() {
     stage.worker(0).release();
     millrace_runtime::log::Log::act(&mut stage.worker(0).log, Effect::Pause(input.partition(0)));
     assert!(file.access().names().unwrap().contains(&"t.in".to_owned()));
+}
+
+/// Every program begins by making topics, also one that only sends a command.
+#[test]
+fn topics_that_are_there_are_found_while_somebody_else_writes() {
+    let file = File::new();
+    let layout = Layout {
+        partitions: 3,
+        replication_factor: 1,
+    };
+    let specs = aggregate_topics("t.known", layout);
+    let access = EmbeddedAccess::new(&file.database);
+    access.create(&specs).unwrap();
+    let holding = hold(&file);
+    let again = access.create(&specs).unwrap();
+    assert_eq!(again, vec![Created::Existing; specs.len()]);
+    drop(holding);
+    let more = aggregate_topics("t.more", layout);
+    let all = [specs, more].concat();
+    let made = access.create(&all).unwrap();
+    let is_new = |made: &Created| *made == Created::New;
+    assert_eq!(
+        made.iter().filter(|made| is_new(made)).count(),
+        all.len() / 2
+    );
 }
