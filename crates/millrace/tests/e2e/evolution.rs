@@ -2,6 +2,8 @@
 //! those that were written then, by another Avro implementation.
 
 use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
 
 use millrace_runtime::partitioner::partition_of;
 use serde_json::{Value, json};
@@ -151,4 +153,40 @@ fn state_goes_on(world: &World) {
         ("PlaceOrder", &again),
         "already_exists",
     );
+}
+
+/// The three second versions without what makes the first ones readable.
+#[test]
+fn s13_a_version_that_cannot_read_the_first_is_refused_with_the_reason() {
+    let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
+    let world = World::embedded(&[]);
+    let folder = world.data_dir();
+    let copied = Command::new("cp")
+        .arg("-r")
+        .args([&schemas, &folder])
+        .status();
+    assert!(copied.unwrap().success());
+    let dir = folder.to_str().unwrap();
+    world.expect(&["schemas", "check", "--dir", dir]);
+    let change = |file: &str, from: &str, to: &str| {
+        let path = folder.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "{file}");
+        std::fs::write(path, text.replace(from, to)).unwrap();
+    };
+    let optional = r#""category_id", "type": ["null", "string"], "default": null"#;
+    let required = r#""category_id", "type": "string""#;
+    change("shop/product.events.avsc", optional, required);
+    change("users/user.events.avsc", r#""aliases": ["name"], "#, "");
+    change("shop/order.events.avsc", "OrderDecided", "OrderForgotten");
+    let refused = world.output(&["schemas", "check", "--dir", dir]);
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8(refused.stdout).unwrap();
+    for reason in [
+        "records of v1 cannot be read: payload.ProductCreated.category_id: a new field without",
+        "records of v1 cannot be read: payload.UserRegistered.username: a new field without",
+        "records of v1 cannot be read: payload.OrderDecided: no branch for record OrderDecided",
+    ] {
+        assert!(told.contains(reason), "{reason}: {told}");
+    }
 }
