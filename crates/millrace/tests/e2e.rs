@@ -25,6 +25,9 @@ mod e2e {
     mod limits;
     mod mail;
     mod metrics;
+    #[expect(dead_code, reason = "the tests of the pages use more of it")]
+    #[path = "../documents/pages.rs"]
+    mod pages;
     mod place;
     mod policies;
     mod process;
