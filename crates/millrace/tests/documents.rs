@@ -1,5 +1,5 @@
-//! What the project's pages say, held against the program and its sources: commands and
-//! quotations. Blocks of commands that can be carried out here are, by the tests `e2e::tour`.
+//! What the project's pages say, held against the program and its sources: commands, quotations,
+//! settings. Blocks of commands that can be carried out here are, by the tests `e2e::tour`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,4 +13,5 @@ mod documents {
     mod names;
     mod pages;
     mod quotes;
+    mod settings;
 }
