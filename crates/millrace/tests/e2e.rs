@@ -31,6 +31,7 @@ mod e2e {
     mod place;
     mod policies;
     mod process;
+    mod raw;
     mod rows;
     mod scale;
     mod servers;
