@@ -42,6 +42,7 @@ mod rows;
 mod schema;
 mod select;
 mod shared;
+mod shortening;
 mod stamps;
 mod statements;
 mod store;

@@ -68,6 +68,7 @@ impl Restore {
                 next = record.offset + 1;
                 changes.push(StateChange {
                     source: record.source,
+                    offset: record.offset,
                     key: record.key.unwrap_or_default().into(),
                     value: record.value.map(Into::into),
                 });

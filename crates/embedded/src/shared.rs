@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use crate::bell::Bells;
 use crate::ends::Ends;
 use crate::groups::Groups;
+use crate::shortening::LOG_BYTES_MAX;
 use crate::topics::Catalogue;
 
 /// What survives what. See [`Options`].
@@ -34,10 +35,16 @@ pub enum Durability {
 /// it is then is chance, so with many processes this is far more than each of them should need.
 const BUSY_LOOKS_MAX: i32 = 30_000;
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
-/// The write-ahead log is cut to this when it begins anew; a large transaction makes it larger.
-const LOG_BYTES_MAX: i64 = 64 << 20;
 /// More than there are: a few of the log's own, and two for each read table.
 const STATEMENTS_MAX: usize = 256;
+
+/// Has a connection wait for transactions of others.
+pub(crate) fn wait_for_others(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.busy_handler(Some(|looks| {
+        sleep(BUSY_PAUSE);
+        looks < BUSY_LOOKS_MAX
+    }))
+}
 
 pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
@@ -59,11 +66,9 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn connect(&self) -> rusqlite::Result<Connection> {
         let mut connection = Connection::open(&self.file)?;
-        connection.busy_handler(Some(|looks| {
-            sleep(BUSY_PAUSE);
-            looks < BUSY_LOOKS_MAX
-        }))?;
-        connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
+        wait_for_others(&mut connection)?;
+        let limit = i64::try_from(LOG_BYTES_MAX).unwrap_or(i64::MAX);
+        connection.pragma_update(None, "journal_size_limit", limit)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         let synchronous = match self.durability {
             Durability::PowerLoss => "full",

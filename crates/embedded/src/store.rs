@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use millrace_eventsourcing::{Cell, Table};
 use millrace_runtime::store::{Batch, ContextTables, Mark, Progress, ReadStore, StoreError};
-use millrace_runtime::tables::{Applied, SelectError, TableAccess, TablesError, check_select};
+use millrace_runtime::tables::{
+    Applied, Migrating, SelectError, TableAccess, TablesError, Tell, check_select,
+};
 
 use crate::database::Database;
 use crate::fault::Failure;
@@ -125,6 +127,7 @@ impl TableAccess for EmbeddedStore {
         &self,
         contexts: &[ContextTables],
         _wait: Duration,
+        tell: Tell<'_>,
     ) -> Result<Vec<Applied>, TablesError> {
         let contexts = contexts.to_vec();
         let migrated = self
@@ -132,7 +135,13 @@ impl TableAccess for EmbeddedStore {
             .write(0, move |turn| migrate::migrate(turn, &contexts));
         let action = || "make or change the tables".to_owned();
         match migrated.await.map_err(|failure| failed(action(), &failure)) {
-            Ok(Ok(applied)) => Ok(applied),
+            Ok(Ok(applied)) => {
+                for (step, done) in applied.iter().zip(1..) {
+                    let all = applied.len();
+                    tell(Migrating::Did { step, done, all });
+                }
+                Ok(applied)
+            }
             Ok(Err(error)) => Err(TablesError::new(error)),
             Err(error) => Err(TablesError::new(MigrateError::Store(error))),
         }

@@ -19,6 +19,7 @@ use crate::fault::{Failure, no_writer};
 use crate::keeping::{self, KEEP_INTERVAL};
 use crate::place::Slot;
 use crate::shared::Shared;
+use crate::shortening::Shortening;
 
 /// Workers have one or two pieces on their way each, so that this is never full in earnest; a
 /// caller that finds it full waits.
@@ -73,6 +74,7 @@ impl Writer {
     pub(crate) fn start(shared: Arc<Shared>, connection: Connection) -> std::io::Result<Self> {
         let (sender, receiver) = bounded(WAITING_MAX);
         let work = Loop {
+            shortening: Shortening::new(&shared),
             shared,
             connection,
             receiver,
@@ -116,6 +118,7 @@ impl fmt::Debug for Writer {
 struct Loop {
     shared: Arc<Shared>,
     connection: Connection,
+    shortening: Shortening,
     receiver: Receiver<Job>,
 }
 
@@ -133,6 +136,8 @@ impl Loop {
                 kept_at = self.elapsed();
                 self.keep();
             }
+            let elapsed = self.elapsed();
+            self.shortening.run(&mut self.connection, elapsed);
         }
     }
 

@@ -26,6 +26,8 @@ mod log_promises;
 mod merging;
 #[path = "embedded/processes.rs"]
 mod processes;
+#[path = "embedded/shortening.rs"]
+mod shortening;
 #[path = "embedded/store_promises.rs"]
 mod store_promises;
 #[path = "embedded/tables.rs"]

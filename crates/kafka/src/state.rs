@@ -114,6 +114,7 @@ impl Chunk {
         self.bytes += key.len() + value.map_or(0, <[u8]>::len);
         self.changes.push(StateChange {
             source,
+            offset: message.offset(),
             key: key.into(),
             value: value.map(Into::into),
         });

@@ -13,7 +13,7 @@ use millrace_runtime::access::LogAccess;
 use millrace_runtime::clock::Clock;
 use millrace_runtime::log::{Effect, Log, LogEvent};
 use millrace_runtime::store::{Batch, ContextTables, Mark, Progress, ReadStore, StoreError};
-use millrace_runtime::tables::{Applied, SelectError, TableAccess, TablesError};
+use millrace_runtime::tables::{Applied, SelectError, TableAccess, TablesError, Tell};
 use millrace_runtime::topic::Topic;
 use millrace_scylla::ScyllaStore;
 
@@ -180,7 +180,7 @@ fn set_up(database: &Database, settings: &Settings, registry: &Registry) -> anyh
     if futures::executor::block_on(store.verify(&tables)).is_ok() {
         return Ok(());
     }
-    futures::executor::block_on(store.migrate(&tables, SET_UP_WAIT))
+    futures::executor::block_on(store.migrate(&tables, SET_UP_WAIT, &mut |_| {}))
         .context("cannot bring the read tables up to date")?;
     Ok(())
 }
@@ -290,10 +290,11 @@ impl TableAccess for Store {
         &self,
         contexts: &[ContextTables],
         wait: Duration,
+        tell: Tell<'_>,
     ) -> Result<Vec<Applied>, TablesError> {
         match self {
-            Self::Scylla(store) => TableAccess::migrate(store, contexts, wait).await,
-            Self::Embedded(store) => TableAccess::migrate(store, contexts, wait).await,
+            Self::Scylla(store) => TableAccess::migrate(store, contexts, wait, tell).await,
+            Self::Embedded(store) => TableAccess::migrate(store, contexts, wait, tell).await,
         }
     }
 }

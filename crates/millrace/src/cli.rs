@@ -27,6 +27,7 @@ mod schemas;
 mod send;
 mod status;
 mod tail;
+mod telling;
 mod topics;
 mod visit;
 mod wait;

@@ -20,6 +20,7 @@ mod cli;
 mod contexts;
 mod http;
 mod mail;
+mod pace;
 mod password;
 mod registry;
 mod run;

@@ -25,9 +25,13 @@ mod e2e {
     mod limits;
     mod mail;
     mod metrics;
+    #[expect(dead_code, reason = "the tests of the pages use more of it")]
+    #[path = "../documents/pages.rs"]
+    mod pages;
     mod place;
     mod policies;
     mod process;
+    mod raw;
     mod rows;
     mod scale;
     mod servers;

@@ -72,6 +72,17 @@ pub struct TaskStatus {
     pub reason: Option<String>,
 }
 
+/// How far restoring is. Compaction leaves gaps, so these are offsets and not records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restoring {
+    /// Offsets passed.
+    pub done: i64,
+    /// All of them.
+    pub all: i64,
+    /// Since when.
+    pub elapsed: Duration,
+}
+
 /// The states of a task; the numbers are those of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskState {

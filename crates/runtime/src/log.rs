@@ -115,6 +115,8 @@ pub enum LogEvent<'a> {
 pub struct StateChange {
     /// The state partition.
     pub source: TopicPartition,
+    /// Where it stands there.
+    pub offset: i64,
     /// The key's bytes.
     pub key: Box<[u8]>,
     /// Nothing is a tombstone.

@@ -46,8 +46,8 @@ pub trait TableAccess: Clone + Send + Sync + 'static {
         contexts: &[ContextTables],
     ) -> impl Future<Output = Result<(), TablesError>> + Send;
 
-    /// Makes what is missing; says what was done. Waits so long for another process that migrates.
-    /// May be run again after any error.
+    /// Makes what is missing; says what was done, and tells each step once it is safe. Waits so
+    /// long for another process that migrates. May be run again after any error.
     ///
     /// # Errors
     /// When a declaration is refused, which changes nothing, or the store does not take it.
@@ -55,7 +55,27 @@ pub trait TableAccess: Clone + Send + Sync + 'static {
         &self,
         contexts: &[ContextTables],
         wait: Duration,
+        tell: Tell<'_>,
     ) -> impl Future<Output = Result<Vec<Applied>, TablesError>> + Send;
+}
+
+/// Is told how a migration goes.
+pub type Tell<'t> = &'t mut (dyn FnMut(Migrating<'_>) + Send);
+
+/// How a migration goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrating<'m> {
+    /// This process migrates too, and is waited for.
+    WaitsFor(&'m str),
+    /// One step was carried out.
+    Did {
+        /// Which.
+        step: &'m Applied,
+        /// With it, so many were.
+        done: usize,
+        /// Of all that are missing.
+        all: usize,
+    },
 }
 
 /// One statement that was carried out, or was found done.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::{Clock, Now};
-use crate::engine::{Engine, TaskStatus};
+use crate::engine::{Engine, Restoring, TaskStatus};
 use crate::log::{Log, LogEvent};
 use crate::step::Step;
 use crate::stop::StopToken;
@@ -40,6 +40,8 @@ pub struct WorkerStatus {
     pub tasks: Vec<TaskStatus>,
     /// Why the log cannot be worked with at the moment.
     pub unreachable: Option<String>,
+    /// How far restoring is, while some of them are restored.
+    pub restoring: Option<Restoring>,
 }
 
 /// What a worker's thread has at hand.
@@ -82,6 +84,7 @@ pub fn run<S: Step>(
             on_status(WorkerStatus {
                 tasks: engine.status(),
                 unreachable,
+                restoring: engine.restoring(),
             });
         }
         if engine.is_stopped() {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use millrace_eventsourcing::{Cell, Column, Order, Stamp, Table};
 use millrace_runtime::store::{ContextTables, PROGRESS, StoreError};
-use millrace_runtime::tables::Applied;
+use millrace_runtime::tables::{Applied, Migrating, Tell};
 use scylla::errors::ExecutionError;
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency, Statement};
@@ -112,8 +112,8 @@ pub enum MigrateError {
 }
 
 impl ScyllaStore {
-    /// Makes what is missing; says what was done. Waits so long for another process that migrates.
-    /// May be run again after any error.
+    /// Makes what is missing; says what was done, and tells each step. Waits so long for another
+    /// process that migrates. May be run again after any error.
     ///
     /// # Errors
     /// See [`MigrateError`]. A refused declaration changes nothing.
@@ -121,14 +121,15 @@ impl ScyllaStore {
         &self,
         contexts: &[ContextTables],
         wait: Duration,
+        tell: Tell<'_>,
     ) -> Result<Vec<Applied>, MigrateError> {
         plan::check_names(contexts)?;
         let store = &*self.inner;
         let live = store.connection.live().await?;
         let migration = Migration { store, live };
         migration.prepare_keyspace().await?;
-        let lock = Lock::acquire(&migration, wait).await?;
-        let result = lock.hold(migration.run(contexts)).await;
+        let lock = Lock::acquire(&migration, wait, tell).await?;
+        let result = lock.hold(migration.run(contexts, tell)).await;
         if let Err(error) = lock.release().await {
             warn!(%error, "the migration lock was not released; it ends by itself");
         }
@@ -160,7 +161,11 @@ impl Migration<'_> {
     }
 
     /// Plans everything before it changes anything.
-    async fn run(&self, contexts: &[ContextTables]) -> Result<Vec<Applied>, MigrateError> {
+    async fn run(
+        &self,
+        contexts: &[ContextTables],
+        tell: Tell<'_>,
+    ) -> Result<Vec<Applied>, MigrateError> {
         let mut missing = Vec::new();
         let mut steps = Vec::new();
         for context in contexts {
@@ -179,6 +184,7 @@ impl Migration<'_> {
             self.create_keyspace(keyspace).await?;
         }
         let mut applied = Vec::new();
+        let all = steps.len();
         for step in steps {
             let table = format!("{}.{}", step.context, step.table);
             if step.is_missing {
@@ -187,11 +193,18 @@ impl Migration<'_> {
             self.record(&step).await?;
             let (version, description) = (step.version, step.description);
             info!(table, version, description, "migrated");
-            applied.push(Applied {
+            let step = Applied {
                 table,
                 version,
                 description,
+            };
+            let done = applied.len() + 1;
+            tell(Migrating::Did {
+                step: &step,
+                done,
+                all,
             });
+            applied.push(step);
         }
         Ok(applied)
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use millrace_eventsourcing::{Cell, Table};
 use millrace_runtime::clock::Clock;
 use millrace_runtime::store::{Batch, ContextTables, Mark, Progress, ReadStore, StoreError};
-use millrace_runtime::tables::{Applied, SelectError, TableAccess, TablesError};
+use millrace_runtime::tables::{Applied, SelectError, TableAccess, TablesError, Tell};
 use millrace_runtime::topic::Topic;
 use tokio::sync::Semaphore;
 
@@ -122,8 +122,9 @@ impl TableAccess for ScyllaStore {
         &self,
         contexts: &[ContextTables],
         wait: Duration,
+        tell: Tell<'_>,
     ) -> Result<Vec<Applied>, TablesError> {
-        Self::migrate(self, contexts, wait)
+        Self::migrate(self, contexts, wait, tell)
             .await
             .map_err(TablesError::new)
     }

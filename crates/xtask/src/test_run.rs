@@ -16,6 +16,12 @@ use crate::servers::Servers;
 use crate::totals::Totals;
 use crate::{maven, project, tools};
 
+/// How many tests of a binary run at once, as their harness reads it.
+const THREADS: &str = "RUST_TEST_THREADS";
+/// Those with servers and processes wait most of the time, so that a thread for each core leaves
+/// the cores idle. More than this take more memory than time: one may have servers of its own.
+const THREADS_IN_A_BINARY: usize = 4;
+
 /// Which tests to run.
 #[derive(Debug, Args)]
 pub(crate) struct TestRun {
@@ -53,6 +59,9 @@ impl TestRun {
             .env("MILLRACE_XTASK", &program)
             .env("MILLRACE_CQLSH", &cqlsh)
             .env(RUN, &run);
+        if std::env::var_os(THREADS).is_none() {
+            cargo.env(THREADS, THREADS_IN_A_BINARY.to_string());
+        }
         cargo.envs(start_servers(&run)?);
         let totals = self.test(cargo)?;
         if totals.failed > 0 {

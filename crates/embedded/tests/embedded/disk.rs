@@ -37,7 +37,7 @@ fn a_full_disk_refuses_what_is_written_and_work_goes_on_when_there_is_room() {
         context: CONTEXT,
         tables: TABLES.to_vec(),
     }];
-    block_on(store.migrate(&tables, Duration::ZERO)).unwrap();
+    block_on(store.migrate(&tables, Duration::ZERO, &mut |_| {})).unwrap();
     let mut stage = Stage::new();
     stage.enter(file.worker("g", &[input]));
     stage.owns(0, 1);

@@ -110,7 +110,7 @@ fn set_up(dir: &Path) {
         tables: TABLES.to_vec(),
     }];
     let store = EmbeddedStore::new(&database);
-    block_on(store.migrate(&tables, Duration::ZERO)).unwrap();
+    block_on(store.migrate(&tables, Duration::ZERO, &mut |_| {})).unwrap();
 }
 
 /// What was acknowledged last, by its word.

@@ -50,7 +50,7 @@ fn what_waits_together_is_written_together_and_one_that_is_stale_hurts_nobody() 
         context: CONTEXT,
         tables: TABLES.to_vec(),
     }];
-    block_on(store.migrate(&tables, Duration::ZERO)).unwrap();
+    block_on(store.migrate(&tables, Duration::ZERO, &mut |_| {})).unwrap();
 
     let holding = hold(&file);
     for number in 0..4 {

@@ -27,7 +27,7 @@ impl Tables {
             context: CONTEXT,
             tables: TABLES.to_vec(),
         }];
-        block_on(store.migrate(&tables, Duration::ZERO)).unwrap();
+        block_on(store.migrate(&tables, Duration::ZERO, &mut |_| {})).unwrap();
         Self { file, store }
     }
 }

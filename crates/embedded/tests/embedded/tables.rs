@@ -6,7 +6,7 @@ use futures::executor::block_on;
 use millrace_embedded::EmbeddedStore;
 use millrace_eventsourcing::{Cell, Column, Order, Row, Stamp, Table, Timestamp};
 use millrace_runtime::store::{Batch, ContextTables, Progress, ReadStore, STAMP_BASE, StampedRow};
-use millrace_runtime::tables::{SelectError, TableAccess};
+use millrace_runtime::tables::{Migrating, SelectError, TableAccess};
 use millrace_runtime::topic::Topic;
 use millrace_testkit::store_contract::{SINGLE, TABLES, WIDE};
 
@@ -38,8 +38,21 @@ fn of(table: &'static Table) -> [ContextTables; 1] {
 }
 
 fn migrate(store: &EmbeddedStore, table: &'static Table) -> Result<Vec<String>, String> {
-    let applied = block_on(store.migrate(&of(table), Duration::ZERO));
+    let mut told = Vec::new();
+    let mut tell = |going: Migrating<'_>| match going {
+        Migrating::Did { step, done, all } => told.push((step.clone(), done, all)),
+        Migrating::WaitsFor(holder) => panic!("nobody else migrates: {holder}"),
+    };
+    let applied = block_on(store.migrate(&of(table), Duration::ZERO, &mut tell));
     let applied = applied.map_err(|error| error.to_string())?;
+    let all = applied.len();
+    let steps = applied.iter().cloned().zip(1..);
+    assert_eq!(
+        told,
+        steps
+            .map(|(step, done)| (step, done, all))
+            .collect::<Vec<_>>()
+    );
     Ok(applied
         .into_iter()
         .map(|step| format!("{} v{}: {}", step.table, step.version, step.description))

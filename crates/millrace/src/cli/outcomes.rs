@@ -10,7 +10,9 @@ use millrace_runtime::log::Record;
 use millrace_runtime::outcome::Outcome;
 use millrace_runtime::topic::TopicPartition;
 
+use super::telling::Telling;
 use super::visit::guarded;
+use crate::pace::Pace;
 
 /// A command whose outcome somebody waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +55,23 @@ pub(super) fn follow(
 ) -> anyhow::Result<()> {
     let mut awaited: Vec<_> = awaited.into_iter().collect();
     let clock = SystemClock::new();
+    let all = awaited.len();
+    let mut telling = Telling::new();
     guarded(|guard| {
         log.follow(from, &mut |seen| {
             let flow = match seen {
                 Seen::Idle => ControlFlow::Continue(()),
-                Seen::Record(record) => guard.pass(take(&record, &mut awaited, show)),
+                Seen::Record(record) => guard.pass(take(&record, &mut awaited, &mut |found| {
+                    telling.clear()?;
+                    show(found)
+                })),
             };
             if awaited.is_empty() || clock.now().elapsed >= limit {
                 return ControlFlow::Break(());
+            }
+            let told = tell(&mut telling, &awaited, (all, limit));
+            if let told @ ControlFlow::Break(()) = guard.pass(told) {
+                return told;
             }
             flow
         })
@@ -75,6 +86,28 @@ pub(super) fn follow(
         );
     }
     Ok(())
+}
+
+/// Tells how many have come, or of a single one how long it may take.
+fn tell(
+    telling: &mut Telling,
+    awaited: &[Awaited],
+    (all, limit): (usize, Duration),
+) -> anyhow::Result<ControlFlow<()>> {
+    let count = |number| i64::try_from(number).unwrap_or(i64::MAX);
+    telling.tell(|elapsed| match awaited {
+        [one] if all == 1 => {
+            let left = limit.saturating_sub(elapsed).as_secs();
+            format!("no outcome of `{}` yet, {left} s left", one.command_id)
+        }
+        _ => Pace {
+            done: count(all - awaited.len()),
+            all: count(all),
+            unit: "outcomes",
+        }
+        .after(elapsed),
+    })?;
+    Ok(ControlFlow::Continue(()))
 }
 
 fn take(

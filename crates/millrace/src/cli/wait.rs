@@ -14,7 +14,9 @@ use millrace_runtime::topic::Topic;
 
 use super::outcomes::{self, Awaited};
 use super::send::timeout;
+use super::telling::Telling;
 use super::{App, Exit, UsageError, block_on, find};
+use crate::pace::Pace;
 use crate::registry::ProjectionEntry;
 
 /// How far back the log is read; what was decided earlier is found in the read table `outcomes`,
@@ -107,26 +109,28 @@ fn await_rows(
         return Err(UsageError::new(reason).into());
     }
     let store = app.store()?;
-    let events = format!("{}.events", outcome.aggregate);
-    let shows = |progress: &Progress| {
-        progress.source.topic.name() == events
-            && progress.source.partition == outcome.partition
-            && progress.command_offset >= Some(outcome.offset)
-    };
+    let mut way = Way::to(outcome);
+    let mut telling = Telling::new();
     let last_error = std::cell::RefCell::new(None);
     let looking = async {
         loop {
             match store.progress(context, name).await {
-                Ok(all) if all.iter().any(shows) => return,
-                Ok(_) => drop(last_error.take()),
+                Ok(all) => {
+                    let pace = way.pace(&all);
+                    if pace.done >= pace.all {
+                        return Ok(());
+                    }
+                    drop(last_error.take());
+                    telling.tell(|elapsed| format!("{context}.{name}: {}", pace.after(elapsed)))?;
+                }
                 Err(error) => drop(last_error.replace(Some(error))),
             }
             tokio::time::sleep(LOOK_INTERVAL).await;
         }
     };
-    let in_time = block_on(async { tokio::time::timeout(limit, looking).await.is_ok() })?;
-    if in_time {
-        return Ok(());
+    let ended = block_on(async { tokio::time::timeout(limit, looking).await })?;
+    if let Ok(ended) = ended {
+        return ended;
     }
     let late = format!(
         "projection `{context}.{name}` does not show command `{}` in time: `millrace status` \
@@ -136,5 +140,87 @@ fn await_rows(
     match last_error.take() {
         Some(error) => Err(error).context(late),
         None => bail!(late),
+    }
+}
+
+/// The way of a projection to the command of an outcome, in offsets of commands.
+#[derive(Debug)]
+struct Way {
+    events: String,
+    partition: i32,
+    to: i64,
+    /// Where it was at the first look.
+    from: Option<i64>,
+}
+
+impl Way {
+    fn to(outcome: &Outcome<'_>) -> Self {
+        Self {
+            events: format!("{}.events", outcome.aggregate),
+            partition: outcome.partition,
+            to: outcome.offset,
+            from: None,
+        }
+    }
+
+    /// How far it is; the command is shown at its end.
+    fn pace(&mut self, progress: &[Progress]) -> Pace {
+        let row = progress.iter().find(|row| {
+            row.source.topic.name() == self.events && row.source.partition == self.partition
+        });
+        // Before the first command when nothing was applied yet.
+        let at = row.and_then(|row| row.command_offset).unwrap_or(-1);
+        let from = *self.from.get_or_insert(at);
+        Pace {
+            done: at - from,
+            all: self.to - from,
+            unit: "commands",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_when_its_offset_or_a_later_one_was_applied() {
+        let topic = Topic::new("bank.account.events");
+        let row = |topic: Topic, partition, command_offset| Progress {
+            projection: "accounts",
+            source: topic.partition(partition),
+            next_offset: 0,
+            command_offset,
+            revision: 1,
+            updated_at: Timestamp::default(),
+        };
+        let mut way = Way {
+            events: topic.name().to_owned(),
+            partition: 3,
+            to: 109,
+            from: None,
+        };
+        let elsewhere = [
+            row(topic, 2, Some(500)),
+            row(Topic::new("bank.transfer.events"), 3, Some(500)),
+        ];
+        let mut far = |progress: &[Progress]| {
+            let pace = way.pace(progress);
+            (pace.done, pace.all)
+        };
+        assert_eq!(far(&elsewhere), (0, 110));
+        assert_eq!(far(&[row(topic, 3, Some(54))]), (55, 110));
+        assert_eq!(far(&[row(topic, 3, Some(109))]), (110, 110));
+        assert_eq!(far(&[row(topic, 3, Some(200))]), (201, 110));
+        let told = way.pace(&[row(topic, 3, Some(54))]);
+        assert_eq!(
+            told.after(Duration::from_secs(5)),
+            "55 of 110 commands, 11 a second, 5 s left"
+        );
+        let mut shown = Way { from: None, ..way };
+        let pace = shown.pace(&[row(topic, 3, Some(109))]);
+        assert!(pace.done >= pace.all);
     }
 }

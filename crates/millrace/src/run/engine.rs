@@ -10,7 +10,7 @@ use millrace_runtime::topic::Topic;
 use millrace_runtime::topic_spec::TopicKind;
 use millrace_runtime::worker::{self, Shell};
 
-use super::standing::{Watched, reasons};
+use super::standing::{RestoreReport, Watched, reasons};
 use super::{End, Seat, membership, topics};
 use crate::backend::Seating;
 use crate::settings::Start;
@@ -68,9 +68,13 @@ pub(super) fn work<S: Step>(
         clock: wiring.clock.as_ref(),
         stop: &wiring.stop,
     };
+    let mut restore = RestoreReport::default();
     let ended = worker::run(&mut log, engine, shell, beside, &mut |status| {
         let has_assignment = has_assignment.load(Ordering::Relaxed);
-        seat.post(&reasons(wiring.backend.log_name(), &status, has_assignment));
+        let mut reasons = reasons(wiring.backend.log_name(), &status, has_assignment);
+        let progress = restore.line(wiring.clock().elapsed, status.restoring);
+        reasons.extend(progress);
+        seat.post(&reasons);
     });
     membership::leave(log.into_inner(), ended)
 }

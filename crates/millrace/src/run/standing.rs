@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use millrace_runtime::engine::{TaskState, TaskStatus};
+use millrace_runtime::engine::{Restoring, TaskState, TaskStatus};
 use millrace_runtime::log::{Effect, Log, LogEvent};
 use millrace_runtime::worker::WorkerStatus;
+
+use crate::pace::{LINE_INTERVAL, PACE_AFTER, Pace};
 
 /// A log that notes whether the group has told which partitions are ours; none is an answer too.
 pub(super) struct Watched<'a, L> {
@@ -59,6 +61,33 @@ pub(super) fn reasons(log_name: &str, status: &WorkerStatus, has_assignment: boo
     waiting.map(describe).collect()
 }
 
+/// How far a restore is, said now and then: whenever reasons change, they are logged.
+#[derive(Debug, Default)]
+pub(super) struct RestoreReport {
+    said: Option<(Duration, String)>,
+}
+
+impl RestoreReport {
+    /// What is said of it now; nothing of one that may be over in a moment.
+    pub(super) fn line(&mut self, now: Duration, restoring: Option<Restoring>) -> Option<String> {
+        let Some(restoring) = restoring.filter(|it| it.elapsed >= PACE_AFTER) else {
+            self.said = None;
+            return None;
+        };
+        let is_due = |(at, _): &(Duration, String)| now >= *at + LINE_INTERVAL;
+        if self.said.as_ref().is_none_or(is_due) {
+            let pace = Pace {
+                done: restoring.done,
+                all: restoring.all,
+                unit: "offsets",
+            };
+            let line = format!("restoring: {}", pace.after(restoring.elapsed));
+            self.said = Some((now, line));
+        }
+        self.said.as_ref().map(|(_, line)| line.clone())
+    }
+}
+
 fn describe(task: &TaskStatus) -> String {
     let (source, state) = (task.source, task.state.word());
     match &task.reason {
@@ -84,6 +113,7 @@ mod tests {
         WorkerStatus {
             tasks: (0..).zip(states).map(task).collect(),
             unreachable: None,
+            restoring: None,
         }
     }
 
@@ -110,5 +140,26 @@ mod tests {
             ..mixed
         };
         assert_eq!(reasons("Kafka", &away, true), ["Kafka: no broker"]);
+    }
+
+    #[test]
+    fn a_restore_that_takes_long_says_how_far_it_is_now_and_then() {
+        let mut report = RestoreReport::default();
+        let mut line = |millis, done| {
+            let now = Duration::from_millis(millis);
+            let restoring = Restoring {
+                done,
+                all: 10_000,
+                elapsed: now,
+            };
+            report.line(now, Some(restoring)).unwrap_or_default()
+        };
+        assert_eq!(line(900, 900), "");
+        let first = "restoring: 1000 of 10000 offsets, 1000 a second, 9 s left";
+        assert_eq!(line(1_000, 1_000), first);
+        assert_eq!(line(5_900, 5_900), first);
+        let second = "restoring: 6000 of 10000 offsets, 1000 a second, 4 s left";
+        assert_eq!(line(6_000, 6_000), second);
+        assert_eq!(report.line(Duration::from_secs(10), None), None);
     }
 }

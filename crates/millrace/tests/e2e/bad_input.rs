@@ -1,45 +1,43 @@
 //! Scenario A10 and every other way to send something unusable: a clear answer, nothing lost, and
 //! the next command of the same partition is decided.
 
+use millrace_runtime::partitioner::partition_of;
 use serde_json::{Value, json};
 
 use super::follower::header;
 use super::place::{Place, in_both_places, shared};
+use super::raw::{Raw, to};
 use super::wait::{EVENTUALLY, until};
 use super::world::{World, unique};
+
+/// Of every topic, unless told otherwise.
+const PARTITIONS: i32 = 12;
 
 in_both_places! {
     commands_that_nobody_can_decide_are_set_aside_and_the_next_is_decided
     a_value_that_is_too_long_is_set_aside_cut
     amounts_must_be_64_bit_integers
+    values_that_are_no_command_are_set_aside_and_the_next_is_decided
+    a_tombstone_is_an_empty_command
+    keys_and_ids_have_their_bounds
+    a_command_without_key_finds_its_account_by_the_body
+    a_command_on_the_wrong_partition_is_moved_and_answered_once
+    a_password_in_plain_text_is_refused_and_copied_nowhere
 }
 
-/// Sends a raw value with a key to the right partition, then a good command of the same key.
-/// Returns the dead letter that the raw value became.
-fn park(world: &World, key: &str, value: &[u8], more: &[&str]) -> Value {
+/// Puts a raw record into the commands, then a good command of the same key. Returns the dead letter
+/// that the record became.
+fn park(world: &World, raw: Raw<'_>) -> Value {
     let marker = unique("marker");
-    let note = format!("test-marker={marker}");
-    let mut arguments = vec!["-X", "topic.partitioner=murmur2_random", "-H", &note];
-    if !key.is_empty() {
-        arguments.extend(["-k", key]);
-    }
-    arguments.extend(more);
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), value).unwrap();
-    if !more.contains(&"-Z") {
-        arguments.push(file.path().to_str().unwrap());
-    }
-    world.kcat_send("bank.account.commands", &arguments, b"\n");
+    let header = Some(("test-marker", marker.as_str()));
+    world.put("bank.account.commands", &Raw { header, ..raw });
     let letters = world.follow("bank.account.dead-letters");
     let letter = until("the dead letter", EVENTUALLY, || {
-        let found = letters.records(|record| header(record, "test-marker") == Some(&marker));
+        let found = letters.records(|record| self::header(record, "test-marker") == Some(&marker));
         found.first().cloned().ok_or(())
     });
-    let account = if key.is_empty() || key.len() > 128 {
-        unique("after")
-    } else {
-        key.to_owned()
-    };
+    let key = raw.key.filter(|key| key.len() <= 128);
+    let account = key.map_or_else(|| unique("after"), str::to_owned);
     good_after(world, &account, &letter);
     letter
 }
@@ -76,9 +74,8 @@ fn code(letter: &Value) -> &str {
     header(letter, "dead-letter-code").unwrap()
 }
 
-#[test]
-fn values_that_are_no_command_are_set_aside_and_the_next_is_decided() {
-    let world = shared(Place::Servers);
+fn values_that_are_no_command_are_set_aside_and_the_next_is_decided(place: Place) {
+    let world = shared(place);
     let cases: [(&[u8], &str); 7] = [
         (b"this is not JSON", "malformed_json"),
         (b"\xff\xfe{}", "malformed_json"),
@@ -95,7 +92,7 @@ fn values_that_are_no_command_are_set_aside_and_the_next_is_decided() {
         (b"\x00\x01", "malformed_avro"),
     ];
     for (value, expected) in cases {
-        let letter = park(&world, &unique("acc"), value, &[]);
+        let letter = park(&world, to(&unique("acc"), value));
         assert_eq!(
             code(&letter),
             expected,
@@ -130,32 +127,14 @@ fn commands_that_nobody_can_decide_are_set_aside_and_the_next_is_decided(place: 
     }
 }
 
-#[test]
-fn a_tombstone_is_an_empty_command() {
-    let world = shared(Place::Servers);
+fn a_tombstone_is_an_empty_command(place: Place) {
+    let world = shared(place);
     let key = unique("acc");
-    let marker = unique("marker");
-    let note = format!("test-marker={marker}");
-    let arguments = [
-        "-X",
-        "topic.partitioner=murmur2_random",
-        "-H",
-        &note,
-        "-K:",
-        "-Z",
-    ];
-    world.kcat_send(
-        "bank.account.commands",
-        &arguments,
-        format!("{key}:\n").as_bytes(),
-    );
-    let letters = world.follow("bank.account.dead-letters");
-    let letter = until("the dead letter", EVENTUALLY, || {
-        letters
-            .records(|record| header(record, "test-marker") == Some(&marker))
-            .pop()
-            .ok_or(())
-    });
+    let raw = Raw {
+        key: Some(&key),
+        ..Raw::default()
+    };
+    let letter = park(&world, raw);
     assert_eq!(code(&letter), "empty_command");
 }
 
@@ -186,16 +165,15 @@ fn amounts_must_be_64_bit_integers(place: Place) {
     }
 }
 
-#[test]
-fn keys_and_ids_have_their_bounds() {
-    let world = shared(Place::Servers);
+fn keys_and_ids_have_their_bounds(place: Place) {
+    let world = shared(place);
     let long_key = format!("{}-{}", unique("k"), "k".repeat(129));
     let close = br#"{"type":"CloseAccount"}"#;
-    assert_eq!(code(&park(&world, &long_key, close, &[])), "invalid_key");
+    assert_eq!(code(&park(&world, to(&long_key, close))), "invalid_key");
     let id = "i".repeat(200);
     let value = format!(r#"{{"type":"CloseAccount","command_id":"{id}"}}"#);
     assert_eq!(
-        code(&park(&world, &unique("acc"), value.as_bytes(), &[])),
+        code(&park(&world, to(&unique("acc"), value.as_bytes()))),
         "invalid_command"
     );
     let value = format!(
@@ -203,15 +181,23 @@ fn keys_and_ids_have_their_bounds() {
         unique("other")
     );
     assert_eq!(
-        code(&park(&world, &unique("acc"), value.as_bytes(), &[])),
+        code(&park(&world, to(&unique("acc"), value.as_bytes()))),
         "key_mismatch"
     );
-    assert_eq!(code(&park(&world, "", close, &[])), "missing_key");
+    assert_eq!(
+        code(&park(
+            &world,
+            Raw {
+                value: Some(close),
+                ..Raw::default()
+            }
+        )),
+        "missing_key"
+    );
 }
 
-#[test]
-fn a_command_without_key_finds_its_account_by_the_body() {
-    let world = shared(Place::Servers);
+fn a_command_without_key_finds_its_account_by_the_body(place: Place) {
+    let world = shared(place);
     let account = unique("acc");
     let id = unique("keyless");
     let value = json!({
@@ -220,13 +206,17 @@ fn a_command_without_key_finds_its_account_by_the_body() {
         "command_id": id,
         "data": {"first_name": "A", "last_name": "B", "email": "a@b"},
     });
-    world.kcat_send("bank.account.commands", &[], value.to_string().as_bytes());
+    let value = value.to_string();
+    let raw = Raw {
+        value: Some(value.as_bytes()),
+        ..Raw::default()
+    };
+    world.put("bank.account.commands", &raw);
     assert_eq!(world.outcome(&id)["aggregate_id"], *account);
 }
 
-#[test]
-fn a_command_on_the_wrong_partition_is_moved_and_answered_once() {
-    let world = shared(Place::Servers);
+fn a_command_on_the_wrong_partition_is_moved_and_answered_once(place: Place) {
+    let world = shared(place);
     for _ in 0..5 {
         let (account, id) = (unique("acc"), unique("crc"));
         let value = json!({
@@ -234,20 +224,20 @@ fn a_command_on_the_wrong_partition_is_moved_and_answered_once() {
             "command_id": id,
             "data": {"first_name": "A", "last_name": "B", "email": "a@b"},
         });
-        // kcat's own partitioner disagrees with ours for most keys.
-        world.kcat_send(
-            "bank.account.commands",
-            &["-k", &account],
-            value.to_string().as_bytes(),
-        );
+        let value = value.to_string();
+        let home = partition_of(account.as_bytes(), PARTITIONS);
+        let raw = Raw {
+            partition: Some((home + 1) % PARTITIONS),
+            ..to(&account, value.as_bytes())
+        };
+        world.put("bank.account.commands", &raw);
         assert_eq!(world.outcome(&id)["status"], "accepted");
         assert_eq!(world.outcomes(&id, 1, EVENTUALLY).len(), 1);
     }
 }
 
-#[test]
-fn a_password_in_plain_text_is_refused_and_copied_nowhere() {
-    let world = shared(Place::Servers);
+fn a_password_in_plain_text_is_refused_and_copied_nowhere(place: Place) {
+    let world = shared(place);
     let secret = unique("very-secret");
     let key = unique("acc");
     let id = unique("plain");
@@ -256,12 +246,12 @@ fn a_password_in_plain_text_is_refused_and_copied_nowhere() {
         "command_id": id,
         "data": {"first_name": "A", "last_name": "B", "email": "a@b", "password": secret},
     });
-    let letter = park(&world, &key, value.to_string().as_bytes(), &[]);
+    let letter = park(&world, to(&key, value.to_string().as_bytes()));
     assert_eq!(code(&letter), "plaintext_password");
     assert_eq!(letter["payload"].as_str().unwrap_or_default(), "");
     assert_eq!(world.outcome(&id)["code"], "plaintext_password");
     for topic in ["events", "state", "outcomes", "dead-letters"] {
-        let bytes = world.bytes(&format!("bank.account.{topic}"));
+        let bytes = world.record_bytes(&format!("bank.account.{topic}"));
         assert!(!bytes.is_empty(), "{topic}");
         let found = bytes
             .windows(secret.len())

@@ -61,8 +61,14 @@ fn wait_shows_when_a_command_is_visible(place: Place) {
     world.expect(&["wait", &id, "--projection", "bank.accounts"]);
     let rows = world.json(&["query", "bank.accounts", &account, "--json"]);
     assert_eq!(rows[0]["balance"], 10);
-    let late = world.output(&["wait", &unique("nobody"), "--timeout", "1s"]);
+    let nobody = unique("nobody");
+    let late = world.output(&["wait", &nobody, "--timeout", "2s"]);
     assert_eq!(late.status.code(), Some(1));
+    // How long it may still take is no result.
+    assert_eq!(String::from_utf8_lossy(&late.stdout), "");
+    let told = String::from_utf8_lossy(&late.stderr);
+    let yet = format!("no outcome of `{nobody}` yet, ");
+    assert!(told.starts_with(&yet), "{told}");
 }
 
 fn wrong_usage_names_the_place(place: Place) {

@@ -85,10 +85,8 @@ fn counts_restores_rebuilds_and_repeats_nothing(place: Place) {
     assert!(!refused.status.success(), "{beside}");
     assert!(process.stop().success(), "{}", process.log());
     a9_rebuilt_rows_are_the_same(&world, &before);
-    if place == Place::Servers {
-        a5_reset_groups_repeat_nothing(&world);
-        a_group_ahead_of_the_task_record_stops_the_task(&world);
-    }
+    a5_reset_groups_repeat_nothing(&world);
+    a_group_ahead_of_the_task_record_stops_the_task(&world);
 }
 
 fn a12_a_fresh_process_counts_a_story(world: &World, process: &Process) {
@@ -183,14 +181,14 @@ fn a_group_ahead_of_the_task_record_stops_the_task(world: &World) {
     assert!(reason.contains("task record"), "{reason}");
 }
 
-/// What Kafka's own tool does with `--reset-offsets`.
+/// What Kafka's own tool does with `--reset-offsets`, in either place.
 pub(crate) fn try_reset(
     world: &World,
     group: &str,
     topic: &str,
     next_offset: i64,
 ) -> Result<(), String> {
-    let access = KafkaAccess::new(millrace_kafka::Config::new(&world.servers().kafka));
+    let access = world.access();
     let topic = Topic::intern(topic.to_owned());
     let offsets: Vec<_> = (0..12)
         .map(|partition| GroupOffset {
@@ -274,6 +272,20 @@ fn servers_may_come_late_and_go() {
     assert!(process.is_running());
 
     // S12: this projection began at the end, so it has never seen the first account.
+    assert_eq!(world.balance("before"), None);
+}
+
+#[test]
+fn s12_a_projection_on_a_local_file_may_begin_at_the_end() {
+    let world = World::own(Place::Embedded, &["projection.accounts.start=end"]);
+    let mut process = world.run(&["--role", "commands"]);
+    open(&world, "before", 1);
+    assert!(process.stop().success(), "{}", process.log());
+    drop(process);
+    let process = world.run(&[]);
+    process.wait_ready(READY);
+    open(&world, "acc-1", 2);
+    until_equal("the row", EVENTUALLY, &Some(2), || world.balance("acc-1"));
     assert_eq!(world.balance("before"), None);
 }
 

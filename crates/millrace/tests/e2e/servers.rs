@@ -1,6 +1,7 @@
 //! Kafka and Cassandra: those that the test run started, or a pair of one's own.
 
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
@@ -48,7 +49,11 @@ impl Servers {
 
     /// A machine that is busy may refuse a server a port that was free a moment ago, so a start
     /// that fails is tried once more, from nothing.
+    ///
+    /// One start at a time: it takes whole cores, and several at once would all be too late.
     fn start(services: &[&str]) -> Self {
+        static STARTING: Mutex<()> = Mutex::new(());
+        let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         Self::try_start(services)
             .or_else(|| Self::try_start(services))
             .expect("the servers did not start")

@@ -2,6 +2,9 @@
 //! state: the tails of the state partitions → fence the owners they name → the group's stable
 //! offsets → only now the high watermarks → restore up to them → check → claim.
 
+mod restoring;
+
+use std::ops::Range;
 use std::time::Duration;
 
 use millrace_eventsourcing::TaskRecord;
@@ -25,6 +28,7 @@ pub(super) struct TakeOver {
     failure: Option<String>,
     /// The transactional ids that the tails name, each once.
     owners: Vec<String>,
+    restoring_since: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -32,8 +36,10 @@ struct Member {
     source: TopicPartition,
     key: Vec<u8>,
     beginning: Beginning,
-    /// Where restoring ends.
-    end: i64,
+    /// What is to be restored.
+    offsets: Range<i64>,
+    /// The first offset that is not restored yet.
+    next_offset: i64,
 }
 
 /// What is known of a task's position when everything is restored.
@@ -76,7 +82,8 @@ impl TakeOver {
             source: *source,
             key: task_key(*source),
             beginning: Beginning::default(),
-            end: 0,
+            offsets: 0..0,
+            next_offset: 0,
         });
         Self {
             members: members.collect(),
@@ -87,6 +94,7 @@ impl TakeOver {
             backoff: Backoff::new(seed),
             failure: None,
             owners: Vec::new(),
+            restoring_since: None,
         }
     }
 
@@ -139,12 +147,7 @@ impl TakeOver {
             },
             Stage::GroupOffsets => Turn::Ask(Ask::GroupOffsets(self.sources())),
             Stage::Ranges => Turn::Ask(Ask::Ranges(self.ranges(witness))),
-            Stage::Restore => Turn::Ask(Ask::Restore(
-                self.members
-                    .iter()
-                    .map(|member| (self.state_of(member), member.end))
-                    .collect(),
-            )),
+            Stage::Restore => Turn::Ask(self.restore(now)),
             Stage::Done => Turn::Restored(
                 self.members
                     .drain(..)
@@ -247,7 +250,7 @@ impl TakeOver {
                 } else if range.source == state {
                     // Claims that were aborted leave something behind too: its end tells nothing.
                     member.beginning.has_state |= range.first > 0;
-                    member.end = range.end;
+                    member.offsets = range.first..range.end;
                 } else {
                     // Nothing is written there before a claim stands.
                     member.beginning.has_state |= range.end > 0;
@@ -258,7 +261,7 @@ impl TakeOver {
         }
     }
 
-    /// Notes a task record; tells which input partition the record belongs to.
+    /// Notes how far it is, and a task record; tells which input partition the record belongs to.
     pub(super) fn on_restored<S: Step>(
         &mut self,
         step: &S,
@@ -270,6 +273,7 @@ impl TakeOver {
             .iter_mut()
             .find(|m| m.source.partition == partition)?;
         member.beginning.has_state = true;
+        member.next_offset = change.offset + 1;
         if *change.key == *member.key {
             let record = change
                 .value

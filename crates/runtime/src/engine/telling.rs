@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::gauge;
 
-use super::{Engine, TaskState, TaskStatus};
+use super::{Engine, Restoring, TaskState, TaskStatus};
 use crate::metrics as names;
 use crate::step::Step;
 use crate::topic::TopicPartition;
@@ -25,6 +25,17 @@ impl<S: Step> Engine<S> {
             }
         });
         statuses.collect()
+    }
+
+    /// How far restoring is, of all partitions that are being restored; nothing when none is.
+    pub fn restoring(&self) -> Option<Restoring> {
+        let parts = self.take_overs.iter();
+        let parts = parts.filter_map(|part| part.restoring(self.now.elapsed));
+        parts.reduce(|one, other| Restoring {
+            done: one.done + other.done,
+            all: one.all + other.all,
+            elapsed: one.elapsed.max(other.elapsed),
+        })
     }
 
     /// Why the log cannot be worked with at the moment.

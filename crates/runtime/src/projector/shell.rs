@@ -74,6 +74,7 @@ pub fn run<S: ReadStore>(
             on_status(WorkerStatus {
                 tasks: projector.status(),
                 unreachable: projector.unreachable().map(str::to_owned),
+                restoring: None,
             });
         }
         if projector.is_stopped() {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use millrace_runtime::engine::{StartAt, TaskState};
+use millrace_runtime::engine::{Restoring, StartAt, TaskState};
+use millrace_runtime::log::{Ask, Effect, LogEvent, StateChange};
 use millrace_runtime::outbox::Outbox;
 
 use super::decide::desk::{deposit, open, withdraw};
@@ -371,4 +372,49 @@ fn idle_positions_follow_the_log_past_markers() {
         ["advance"],
         "once is enough"
     );
+}
+
+#[test]
+fn a_restore_tells_how_far_it_is_of_all_partitions() {
+    let mut stage = Stage::new(2);
+    for partition in 0..2 {
+        for _ in 0..=partition {
+            stage.put_state(partition, b"gone", None);
+        }
+    }
+    stage.join();
+    let mut asked = None;
+    while asked.is_none() {
+        stage.turn();
+        let effects = stage.worker(0).take_effects();
+        asked = effects.into_iter().find_map(|effect| {
+            if let Effect::Ask(id, Ask::Restore(targets)) = effect {
+                Some((id, targets))
+            } else {
+                None
+            }
+        });
+    }
+    let (id, targets) = asked.unwrap();
+    let restoring = |done, elapsed| {
+        let all = 3;
+        Some(Restoring { done, all, elapsed })
+    };
+    let begun = Duration::ZERO;
+    assert_eq!(stage.worker(0).engine().restoring(), restoring(0, begun));
+    let change = StateChange {
+        source: targets[1].0,
+        offset: 1,
+        key: b"gone".as_slice().into(),
+        value: None,
+    };
+    stage.pass(Duration::from_secs(2));
+    let now = stage.now();
+    let engine = stage.worker(0).engine_mut();
+    engine.set_now(now);
+    engine.on_event(LogEvent::Restored(id, vec![change]));
+    assert_eq!(engine.restoring().map(|it| (it.done, it.all)), Some((2, 3)));
+    assert!(engine.restoring().unwrap().elapsed >= Duration::from_secs(2));
+    stage.until_running(0, 2);
+    assert_eq!(stage.worker(0).engine().restoring(), None);
 }

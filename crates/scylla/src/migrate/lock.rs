@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use millrace_eventsourcing::{Column, Stamp, Table};
 use millrace_runtime::store::StoreError;
+use millrace_runtime::tables::{Migrating, Tell};
 use scylla::errors::ExecutionError;
 use scylla::serialize::row::SerializeRow;
 use scylla::value::{CqlTimestamp, CqlValue};
@@ -50,6 +51,7 @@ impl<'a> Lock<'a> {
     pub(super) async fn acquire(
         migration: &'a Migration<'a>,
         wait: Duration,
+        tell: Tell<'_>,
     ) -> Result<Self, MigrateError> {
         let clock = &migration.store.clock;
         let started = clock.now();
@@ -76,9 +78,10 @@ impl<'a> Lock<'a> {
                 return Err(MigrateError::Locked { holder, waited });
             }
             if !is_told {
-                info!(holder = other, "waiting for another process that migrates");
+                info!(holder = %other, "waiting for another process that migrates");
                 is_told = true;
             }
+            tell(Migrating::WaitsFor(&other));
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }

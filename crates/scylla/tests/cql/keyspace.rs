@@ -76,7 +76,10 @@ impl Keyspace {
 
     pub(crate) async fn migrate(&self, tables: &[&'static Table]) {
         let declared = self.declared(tables);
-        self.store.migrate(&declared, MIGRATE_WAIT).await.unwrap();
+        self.store
+            .migrate(&declared, MIGRATE_WAIT, &mut |_| {})
+            .await
+            .unwrap();
     }
 
     /// Carries out a statement with the other client; `{}` stands for the keyspace.

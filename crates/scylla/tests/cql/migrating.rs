@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use millrace_eventsourcing::{Cell, Column, Order, Row, Stamp, Table};
 use millrace_runtime::store::{Batch, ContextTables, Progress, ReadStore, StampedRow};
+use millrace_runtime::tables::Migrating;
 use millrace_runtime::topic::Topic;
 use millrace_scylla::{Difference, MigrateError, VerifyError};
 use millrace_testkit::store_contract::TABLES;
@@ -86,11 +87,19 @@ fn version(table: &str, version: i32, description: &str) -> (String, i32, String
 async fn a_migration_is_recorded_and_done_once() {
     let keyspace = Keyspace::empty();
     let declared = keyspace.declared(&[&SMALL]);
+    let mut told = Vec::new();
+    let mut tell = |going: Migrating<'_>| {
+        // Another test may be at it first.
+        if let Migrating::Did { step, done, all } = going {
+            told.push((step.clone(), done, all));
+        }
+    };
     let first = keyspace
         .store
-        .migrate(&declared, MIGRATE_WAIT)
+        .migrate(&declared, MIGRATE_WAIT, &mut tell)
         .await
         .unwrap();
+    assert_eq!(told, [(first[0].clone(), 1, 2), (first[1].clone(), 2, 2)]);
     let tables: Vec<_> = first.iter().map(|applied| applied.table.clone()).collect();
     let name = keyspace.name;
     assert_eq!(
@@ -105,7 +114,10 @@ async fn a_migration_is_recorded_and_done_once() {
         version("projection_progress", 1, "create"),
     ];
     assert_eq!(recorded(&keyspace).await, history);
-    let second = keyspace.store.migrate(&declared, MIGRATE_WAIT).await;
+    let second = keyspace
+        .store
+        .migrate(&declared, MIGRATE_WAIT, &mut |_| {})
+        .await;
     assert_eq!(second, Ok(vec![]));
     assert_eq!(keyspace.store.verify(&declared).await, Ok(()));
     keyspace.drop().await;
@@ -122,7 +134,10 @@ async fn a_new_column_is_added_and_the_older_program_goes_on() {
         missing.contains("`status`") && missing.contains("millrace migrate"),
         "{missing}"
     );
-    let applied = store.migrate(&grown, MIGRATE_WAIT).await.unwrap();
+    let applied = store
+        .migrate(&grown, MIGRATE_WAIT, &mut |_| {})
+        .await
+        .unwrap();
     assert_eq!(applied.len(), 1);
     assert_eq!(
         (applied[0].version, applied[0].description.as_str()),
@@ -142,7 +157,10 @@ async fn a_new_column_is_added_and_the_older_program_goes_on() {
         .unwrap();
     let rows = store.select(name, &SMALL, &["a".into()], 10).await.unwrap();
     assert_eq!(rows[0][2], "second, larger".into());
-    let refused = store.migrate(&small, MIGRATE_WAIT).await.unwrap_err();
+    let refused = store
+        .migrate(&small, MIGRATE_WAIT, &mut |_| {})
+        .await
+        .unwrap_err();
     assert!(
         matches!(refused, MigrateError::Newer { version: 2, .. }),
         "{refused}"
@@ -156,7 +174,7 @@ async fn a_changed_declaration_is_refused_by_the_name_of_the_table_and_changes_n
     let changed = keyspace.declared(&[TABLES[0], &CHANGED]);
     let refused = keyspace
         .store
-        .migrate(&changed, MIGRATE_WAIT)
+        .migrate(&changed, MIGRATE_WAIT, &mut |_| {})
         .await
         .unwrap_err();
     let table = format!("{}.notes", keyspace.name);
@@ -209,7 +227,7 @@ async fn what_was_dropped_by_hand_is_made_again_only_as_a_whole() {
     let declared = keyspace.declared(&[&GROWN]);
     let refused = keyspace
         .store
-        .migrate(&declared, MIGRATE_WAIT)
+        .migrate(&declared, MIGRATE_WAIT, &mut |_| {})
         .await
         .unwrap_err();
     let (table, column) = (format!("{}.notes", keyspace.name), "status".to_owned());
@@ -229,7 +247,12 @@ async fn of_many_at_once_each_step_is_done_by_one() {
     let declared = keyspace.declared(TABLES);
     let runs = (0..6).map(|_| {
         let (nodes, declared): (_, &[ContextTables]) = (keyspace.nodes.clone(), &declared);
-        async move { store(nodes).migrate(declared, MIGRATE_WAIT).await.unwrap() }
+        async move {
+            store(nodes)
+                .migrate(declared, MIGRATE_WAIT, &mut |_| {})
+                .await
+                .unwrap()
+        }
     });
     let applied = join_all(runs).await;
     let mut tables: Vec<_> = applied.iter().flatten().map(|step| &step.table).collect();
@@ -256,13 +279,22 @@ async fn one_who_holds_the_lock_is_waited_for_and_named() {
     }
     let grown = keyspace.declared(&[&GROWN]);
     let wait = Duration::from_millis(300);
-    let refused = keyspace.store.migrate(&grown, wait).await.unwrap_err();
+    let mut waits = Vec::new();
+    let mut tell = |going: Migrating<'_>| match going {
+        Migrating::WaitsFor(holder) => waits.push(holder.to_owned()),
+        Migrating::Did { .. } => panic!("nothing could be done: {going:?}"),
+    };
+    let refused = keyspace.store.migrate(&grown, wait, &mut tell).await;
+    let refused = refused.unwrap_err();
     assert!(matches!(&refused, MigrateError::Locked { holder, .. } if holder == "somebody"));
+    assert!(!waits.is_empty() && waits.iter().all(|holder| holder == "somebody"));
     let release = async {
         let delete = "DELETE FROM millrace.locks WHERE name = 'migrate' IF EXISTS";
         session.query_unpaged(delete, &[]).await.unwrap();
     };
-    let (migrated, ()) = tokio::join!(keyspace.store.migrate(&grown, MIGRATE_WAIT), release);
+    let mut tell = |_: Migrating<'_>| {};
+    let migrating = keyspace.store.migrate(&grown, MIGRATE_WAIT, &mut tell);
+    let (migrated, ()) = tokio::join!(migrating, release);
     assert_eq!(migrated.unwrap().len(), 1);
     keyspace.drop().await;
 }

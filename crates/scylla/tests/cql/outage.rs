@@ -164,7 +164,7 @@ async fn rights_are_asked_for_by_name_and_a_missing_one_heals_when_it_is_granted
     // The server makes its first user a moment after it answers.
     until_ok(|| admin.ping()).await;
     admin
-        .migrate(&guarded.declared, MIGRATE_WAIT)
+        .migrate(&guarded.declared, MIGRATE_WAIT, &mut |_| {})
         .await
         .unwrap();
     guarded
@@ -184,7 +184,7 @@ async fn rights_are_asked_for_by_name_and_a_missing_one_heals_when_it_is_granted
     assert!(worker.truncate(context, "p", TABLES).await.is_err());
     assert!(
         worker
-            .migrate(&guarded.declared, MIGRATE_WAIT)
+            .migrate(&guarded.declared, MIGRATE_WAIT, &mut |_| {})
             .await
             .is_err()
     );

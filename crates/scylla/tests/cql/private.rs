@@ -130,7 +130,10 @@ impl Restartable {
             context,
             tables: TABLES.to_vec(),
         };
-        store.migrate(&[declared], MIGRATE_WAIT).await.unwrap();
+        store
+            .migrate(&[declared], MIGRATE_WAIT, &mut |_| {})
+            .await
+            .unwrap();
         Self {
             server,
             store,

@@ -116,6 +116,7 @@ impl Broker {
                     .committed(partition.first(), *target)
                     .map(|record| StateChange {
                         source: *source,
+                        offset: record.offset,
                         key: record.key.clone().unwrap_or_default().into(),
                         value: record.value.clone().map(Into::into),
                     }),
