@@ -1,17 +1,16 @@
 //! Scenario S13: topics that hold events and state of the first published schemas. The bytes are
 //! those that were written then, by another Avro implementation.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use millrace_runtime::partitioner::partition_of;
 use serde_json::{Value, json};
 
 use super::lifecycle::rows_of;
 use super::place::{Place, in_both_places};
 use super::policies::READY;
-use super::rows::{Select, sqlite3};
+use super::raw::to;
+use super::rows::Select;
 use super::wait::{EVENTUALLY, until_equal};
 use super::world::World;
 
@@ -21,7 +20,6 @@ in_both_places! {
 
 /// Topic, key, and the value in hex digits.
 const VERSION_1: &str = include_str!("version_1.txt");
-const PARTITIONS: i32 = 12;
 const ULID: &str = "01M7Q5CQG0HXV67SPFJPBBMN7W";
 const TABLES: [&str; 7] = [
     "users.users",
@@ -33,53 +31,25 @@ const TABLES: [&str; 7] = [
     "shop.events_by_aggregate",
 ];
 
-fn put_in_kafka(world: &World) {
+fn put_version_1(world: &World) {
+    if world.place() == Place::Embedded {
+        world.expect(&["topics", "create"]);
+    }
     for line in VERSION_1.lines() {
         let [topic, key, hex] = line.split(' ').collect::<Vec<_>>()[..] else {
             panic!("{line}")
         };
         let digits = hex.as_bytes().chunks(2);
         let bytes = digits.map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap());
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), bytes.collect::<Vec<_>>()).unwrap();
-        let path = file.path().to_str().unwrap();
-        let partitioner = "topic.partitioner=murmur2_random";
-        world.kcat_send(topic, &["-k", key, "-X", partitioner, path], b"");
+        let value: Vec<_> = bytes.collect();
+        world.put(topic, &to(key, &value));
     }
-}
-
-/// With the shell of SQLite, while nobody works.
-fn put_in_file(world: &World) {
-    world.expect(&["topics", "create"]);
-    let mut statements = String::new();
-    for line in VERSION_1.lines() {
-        let [topic, key, hex] = line.split(' ').collect::<Vec<_>>()[..] else {
-            panic!("{line}")
-        };
-        let partition = partition_of(key.as_bytes(), PARTITIONS);
-        let of_it = format!(
-            "number = {partition} AND topic = (SELECT id FROM topics WHERE name = '{topic}')"
-        );
-        let is_compacted = u8::from(topic.strip_suffix(".state").is_some());
-        write!(
-            statements,
-            "INSERT INTO records SELECT (slot << 40) | next_offset, \
-             1795000000000000, {is_compacted}, CAST('{key}' AS BLOB), X'{hex}', NULL \
-             FROM partitions WHERE {of_it}; \
-             UPDATE partitions SET next_offset = next_offset + 1 WHERE {of_it};"
-        )
-        .unwrap();
-    }
-    sqlite3(&world.file(), &statements);
 }
 
 fn s13_events_of_the_first_schemas_still_make_state_and_rows(place: Place) {
     // The policy reacted to them then.
     let world = World::own(place, &["policy.order.start=end"]);
-    match place {
-        Place::Servers => put_in_kafka(&world),
-        Place::Embedded => put_in_file(&world),
-    }
+    put_version_1(&world);
     let mut process = world.run(&[]);
     process.wait_ready(READY);
     rows_are_in_todays_words(&world);
