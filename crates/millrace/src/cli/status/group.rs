@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use millrace_runtime::access::{Bounds, Group, LogAccess};
 use millrace_runtime::store::ReadStore;
 use millrace_runtime::topic::{Topic, TopicPartition};
@@ -9,12 +10,16 @@ use millrace_runtime::topic_spec::TopicKind;
 use serde::Serialize;
 
 use super::task::{self, TaskRecord};
+use crate::backend::Store;
 use crate::cli::{App, block_on};
 use crate::registry::{AggregateEntry, ProjectionEntry, Reader, TaskReader, group_of_projection};
 use crate::schemas::KnownSchemas;
 
 /// A store that is away must not keep the rest from being shown.
 const STORE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Each question takes a few clients of its own, with their threads.
+const ASKED_AT_ONCE: usize = 16;
 
 /// One group.
 #[derive(Debug, Serialize)]
@@ -57,31 +62,51 @@ pub(super) struct Place {
     pub(super) task: Option<TaskRecord>,
 }
 
+/// What is to be found out about one group.
+type Question<'a> = Box<dyn FnOnce() -> anyhow::Result<GroupStatus> + Send + 'a>;
+
 /// All groups of everything that is registered.
 pub(super) fn all(app: &App) -> anyhow::Result<Vec<GroupStatus>> {
     let log = app.log()?;
+    let log = log.as_ref();
     let schemas = app.catalogue()?;
-    let mut groups = Vec::new();
+    let schemas = &schemas;
+    let mut questions: Vec<Question<'_>> = Vec::new();
     for aggregate in app.registry.aggregates() {
-        groups.push(of_aggregate(log.as_ref(), &schemas, aggregate.as_ref())?);
+        let aggregate = aggregate.as_ref();
+        questions.push(Box::new(move || of_aggregate(log, schemas, aggregate)));
     }
     for (owner, aggregate) in app.registry.task_owners() {
-        let topic = |owner: &str, kind: TopicKind| Topic::of(owner, kind.word());
-        let (input, state) = (
-            topic(aggregate, TopicKind::Events),
-            topic(owner, TopicKind::State),
-        );
-        let reader = TaskReader::open(&schemas, owner)?;
-        groups.push(of_task(log.as_ref(), owner, (input, state), &reader)?);
+        let input = Topic::of(aggregate, TopicKind::Events.word());
+        let state = Topic::of(owner, TopicKind::State.word());
+        let reader = TaskReader::open(schemas, owner)?;
+        questions.push(Box::new(move || {
+            of_task(log, owner, (input, state), &reader)
+        }));
     }
     for (context, projection) in app.registry.projections() {
-        groups.push(of_projection(
-            app,
-            log.as_ref(),
-            &schemas,
-            context,
-            projection.as_ref(),
-        )?);
+        let (projection, store) = (projection.as_ref(), app.store()?);
+        questions.push(Box::new(move || {
+            of_projection((log, &store), schemas, context, projection)
+        }));
+    }
+    ask(questions)
+}
+
+/// The answers, in order. Brokers take a second or so for each group, in which nobody works.
+fn ask(questions: Vec<Question<'_>>) -> anyhow::Result<Vec<GroupStatus>> {
+    let mut groups = Vec::new();
+    let mut left = questions.into_iter();
+    while left.len() > 0 {
+        std::thread::scope(|scope| {
+            let some = left.by_ref().take(ASKED_AT_ONCE);
+            let asked: Vec<_> = some.map(|question| scope.spawn(question)).collect();
+            for answer in asked {
+                let answer = answer.join();
+                groups.push(answer.map_err(|_| anyhow!("looking at a group panicked"))??);
+            }
+            anyhow::Ok(())
+        })?;
     }
     Ok(groups)
 }
@@ -121,8 +146,7 @@ fn of_task(
 }
 
 fn of_projection(
-    app: &App,
-    log: &dyn LogAccess,
+    (log, store): (&dyn LogAccess, &Store),
     schemas: &KnownSchemas,
     context: &'static str,
     projection: &dyn ProjectionEntry,
@@ -134,7 +158,6 @@ fn of_projection(
         &group_of_projection(context, projection.name()),
         &topics,
     )?;
-    let store = app.store()?;
     let asked = async {
         tokio::time::timeout(STORE_WITHIN, store.progress(context, projection.name())).await
     };
