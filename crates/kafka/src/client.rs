@@ -151,14 +151,13 @@ impl Clients {
         producer
     }
 
-    /// What the user set, over these defaults.
+    /// What the user set, over these defaults. Not by way of `config_map`, which hides passwords.
     fn over(&self, defaults: &[(&str, &str)]) -> ClientConfig {
-        let mut settings = ClientConfig::new();
+        let mut settings = self.config.common();
         for (key, value) in defaults {
-            settings.set(*key, *value);
-        }
-        for (key, value) in self.config.common().config_map() {
-            settings.set(key, value);
+            if settings.get(key).is_none() {
+                settings.set(*key, *value);
+            }
         }
         settings.set("client.id", &self.name);
         settings
@@ -202,5 +201,34 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
         RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
             debug!(facility, message, "client library");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_client_gets_what_the_user_set_passwords_too() {
+        let mut config = Config::new("localhost:9092");
+        let set = [
+            ("sasl.password", "hush"),
+            ("retry.backoff.ms", "7"),
+            ("fetch.wait.max.ms", "8"),
+        ];
+        config
+            .properties
+            .extend(set.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let clients = Clients::new(config, "group", "name", &[]);
+        let member = clients.member();
+        let all = [&member, &clients.transactional("id"), &clients.publisher()];
+        for settings in all {
+            assert_eq!(settings.get("sasl.password"), Some("hush"));
+            assert_eq!(settings.get("retry.backoff.ms"), Some("7"));
+        }
+        assert_eq!(member.get("fetch.wait.max.ms"), Some("8"));
+        assert_eq!(member.get("queued.min.messages"), Some("20000"));
+        let scanner = clients.scanner(Isolation::Committed);
+        assert_eq!(scanner.get("sasl.password"), Some("hush"));
     }
 }
