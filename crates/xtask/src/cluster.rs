@@ -83,6 +83,9 @@ pub(crate) struct Options {
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) commitlog_sync: CommitlogSync,
     pub(crate) auth: bool,
+    /// Whom Kafka knows beside its administrator.
+    #[serde(default)]
+    pub(crate) users: Vec<String>,
 }
 
 impl Default for Options {
@@ -95,6 +98,7 @@ impl Default for Options {
             settings: BTreeMap::new(),
             commitlog_sync: CommitlogSync::Periodic,
             auth: false,
+            users: Vec::new(),
         }
     }
 }

@@ -113,9 +113,15 @@ struct Up {
     /// Cassandra: when acknowledged writes become durable
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
     commitlog_sync: CommitlogSync,
-    /// Cassandra: ask for user and password (cassandra, cassandra)
+    /// Ask for user and password, and allow only what is granted
+    ///
+    /// Cassandra has the user `cassandra`, a moment after it answers; Kafka asks by SASL/PLAIN and
+    /// has the user `admin`. These may do everything. Passwords are the names.
     #[arg(long)]
     auth: bool,
+    /// Kafka: another user, who may do nothing at first
+    #[arg(long = "user", value_name = "NAME", requires = "auth", value_parser = user)]
+    users: Vec<String>,
     /// Print `TEST_KAFKA=…` and `TEST_CQL=…` and nothing else
     #[arg(long)]
     print_env: bool,
@@ -140,8 +146,18 @@ impl Up {
             settings,
             commitlog_sync: self.commitlog_sync,
             auth: self.auth,
+            users: self.users.clone(),
         })
     }
+}
+
+/// A name that needs no quotes where Kafka is told of it.
+fn user(name: &str) -> Result<String> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.is_empty() || !name.bytes().all(is_plain) {
+        bail!("lower case, digits and `-` only");
+    }
+    Ok(name.to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,8 @@ use crate::ports::{Registry, loopback};
 const USUAL_PORT: u16 = 9092;
 /// Any 16 bytes in base64 do: nothing of ours looks at it.
 const CLUSTER_ID: &str = "bWlsbHJhY2UtdGVzdHMtMA";
+/// The one who may do everything where rights are checked, and the nodes' own name.
+const ADMIN: &str = "admin";
 /// A broker that accepts but is silent for this long is not ready.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
@@ -139,14 +141,11 @@ fn properties_of(cluster: &Cluster, node: &Node) -> BTreeMap<String, String> {
         ("controller.quorum.voters", voters.join(",")),
         (
             "listeners",
-            format!(
-                "PLAINTEXT://{},CONTROLLER://{}",
-                node.address, node.internal
-            ),
+            format!("CLIENTS://{},CONTROLLER://{}", node.address, node.internal),
         ),
         (
             "advertised.listeners",
-            format!("PLAINTEXT://{}", node.address),
+            format!("CLIENTS://{}", node.address),
         ),
         ("log.dirs", data.display().to_string()),
     ];
@@ -167,18 +166,61 @@ fn properties_of(cluster: &Cluster, node: &Node) -> BTreeMap<String, String> {
             .chain(FIXED)
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
     );
+    let rights = if cluster.options.auth {
+        rights(&cluster.options.users)
+    } else {
+        vec![("listener.security.protocol.map", map_of("PLAINTEXT"))]
+    };
+    properties.extend(
+        rights
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value)),
+    );
     properties.extend(cluster.options.settings.clone());
     properties
+}
+
+/// One protocol for clients, nodes and controllers.
+fn map_of(protocol: &str) -> String {
+    format!("CLIENTS:{protocol},CONTROLLER:{protocol}")
+}
+
+/// Everybody gives a name and a password, which are the same; only the administrator, who the
+/// nodes are too, has any right of its own.
+fn rights(users: &[String]) -> Vec<(&'static str, String)> {
+    let known = users.iter().map(String::as_str).chain([ADMIN]);
+    let known: Vec<_> = known
+        .map(|user| format!("user_{user}=\"{user}\""))
+        .collect();
+    let login = format!(
+        "org.apache.kafka.common.security.plain.PlainLoginModule required \
+         username=\"{ADMIN}\" password=\"{ADMIN}\" {};",
+        known.join(" ")
+    );
+    let settings = [
+        ("sasl.enabled.mechanisms", "PLAIN"),
+        ("sasl.mechanism.inter.broker.protocol", "PLAIN"),
+        ("sasl.mechanism.controller.protocol", "PLAIN"),
+        (
+            "authorizer.class.name",
+            "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        ),
+    ];
+    let mut settings: Vec<_> = settings.map(|(key, value)| (key, value.to_owned())).into();
+    settings.push(("listener.security.protocol.map", map_of("SASL_PLAINTEXT")));
+    settings.push(("super.users", format!("User:{ADMIN}")));
+    settings.push((
+        "listener.name.clients.plain.sasl.jaas.config",
+        login.clone(),
+    ));
+    settings.push(("listener.name.controller.plain.sasl.jaas.config", login));
+    settings
 }
 
 const FIXED: &[(&str, &str)] = &[
     ("process.roles", "broker,controller"),
     ("controller.listener.names", "CONTROLLER"),
-    ("inter.broker.listener.name", "PLAINTEXT"),
-    (
-        "listener.security.protocol.map",
-        "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-    ),
+    ("inter.broker.listener.name", "CLIENTS"),
     // A topic made by a typing error would hide the error.
     ("auto.create.topics.enable", "false"),
     ("num.partitions", "4"),
