@@ -12,6 +12,7 @@
 
 mod e2e {
     mod account;
+    mod acls;
     mod audit;
     mod bad_input;
     mod blog;
@@ -32,6 +33,7 @@ mod e2e {
     mod policies;
     mod process;
     mod raw;
+    mod rights;
     mod rows;
     mod scale;
     mod servers;

@@ -23,9 +23,10 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    pub(crate) fn kcat(kafka: &str, topic: &str) -> Self {
+    pub(crate) fn kcat(kafka: &str, topic: &str, environment: &[(&str, String)]) -> Self {
         let mut command = Command::new("kcat");
         command
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .args(["-b", kafka, "-C", "-t", topic, "-o", "beginning"])
             .args(["-u", "-q", "-J", "-X", "isolation.level=read_committed"])
             .args(["-X", "fetch.wait.max.ms=20"]);

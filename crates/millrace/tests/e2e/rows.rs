@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -65,12 +65,23 @@ impl Select {
 
 /// What cqlsh prints.
 pub(crate) fn cqlsh(address: &str, statement: &str) -> String {
+    output(shell(address).args(["-e", statement]))
+}
+
+/// What cqlsh says to a user whose password is the name, good or bad.
+pub(crate) fn cqlsh_as(user: &str, address: &str, statement: &str) -> Output {
+    let mut command = shell(address);
+    command.args(["-u", user, "-p", user, "-e", statement]);
+    command.output().unwrap()
+}
+
+fn shell(address: &str) -> Command {
     let cqlsh = std::env::var("MILLRACE_CQLSH").expect("MILLRACE_CQLSH: cargo xtask test");
     let first = address.split(',').next().unwrap();
     let (host, port) = first.split_once(':').unwrap();
     let mut command = Command::new(cqlsh);
-    command.args([host, port, "--no-color", "--request-timeout", "30", "-e"]);
-    output(command.arg(statement))
+    command.args([host, port, "--no-color", "--request-timeout", "30"]);
+    command
 }
 
 /// Rows as cqlsh prints them, with every backslash doubled.

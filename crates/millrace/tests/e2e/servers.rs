@@ -37,12 +37,19 @@ impl Servers {
 
     /// A pair for one test, which may break them.
     pub(crate) fn own() -> Self {
-        Self::start(&["kafka", "cassandra"])
+        Self::start(&["kafka", "cassandra"], &[])
+    }
+
+    /// A pair that checks rights. Kafka knows these users, and none of them has any.
+    pub(crate) fn own_with_rights<'a>(users: impl IntoIterator<Item = &'a str>) -> Self {
+        let users = users.into_iter().flat_map(|user| ["--user", user]);
+        let options: Vec<_> = std::iter::once("--auth").chain(users).collect();
+        Self::start(&["kafka", "cassandra"], &options)
     }
 
     /// A Kafka for one test, and nobody at the CQL address.
     pub(crate) fn own_kafka() -> Self {
-        let mut servers = Self::start(&["kafka"]);
+        let mut servers = Self::start(&["kafka"], &[]);
         "127.0.0.1:1".clone_into(&mut servers.cql);
         servers
     }
@@ -51,15 +58,15 @@ impl Servers {
     /// that fails is tried once more, from nothing.
     ///
     /// One start at a time: it takes whole cores, and several at once would all be too late.
-    fn start(services: &[&str]) -> Self {
+    fn start(services: &[&str], options: &[&str]) -> Self {
         static STARTING: Mutex<()> = Mutex::new(());
         let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-        Self::try_start(services)
-            .or_else(|| Self::try_start(services))
+        Self::try_start(services, options)
+            .or_else(|| Self::try_start(services, options))
             .expect("the servers did not start")
     }
 
-    fn try_start(services: &[&str]) -> Option<Self> {
+    fn try_start(services: &[&str], options: &[&str]) -> Option<Self> {
         let dir = TempDir::new().unwrap();
         let mut keepers = Vec::new();
         for service in services {
@@ -73,6 +80,7 @@ impl Servers {
             ]);
             command
                 .arg(dir.path())
+                .args(options)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped());
             keepers.push(command.spawn().unwrap());

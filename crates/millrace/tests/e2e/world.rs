@@ -29,6 +29,8 @@ pub(crate) struct World {
     /// Without them everything is in one file.
     servers: Option<Servers>,
     settings: Vec<String>,
+    /// Of every program.
+    environment: Vec<(&'static str, String)>,
     number: AtomicU32,
 }
 
@@ -74,8 +76,15 @@ impl World {
                 .iter()
                 .map(|setting| (*setting).to_owned())
                 .collect(),
+            environment: Vec::new(),
             number: AtomicU32::new(0),
         }
+    }
+
+    /// The same with variables that every program sees.
+    pub(crate) fn with_environment(mut self, environment: Vec<(&'static str, String)>) -> Self {
+        self.environment = environment;
+        self
     }
 
     /// The same with one of the examples for a program.
@@ -135,6 +144,7 @@ impl World {
         for setting in &self.settings {
             command.args(["--set", setting]);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -169,13 +179,24 @@ impl World {
 
     /// Starts `millrace run` with more arguments; does not wait until it is ready.
     pub(crate) fn run(&self, arguments: &[&str]) -> Process {
+        self.run_with(&[], arguments)
+    }
+
+    /// The same with more variables.
+    pub(crate) fn run_with(
+        &self,
+        environment: &[(&'static str, String)],
+        arguments: &[&str],
+    ) -> Process {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let http = free_address();
         let listen = format!("http.listen={http}");
         let mut all = vec!["run", "--set", &listen];
         all.extend(arguments);
         let log = self.home.path().join(format!("process-{number}.log"));
-        Process::spawn(self.millrace(&all), http, log)
+        let mut command = self.millrace(&all);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Process::spawn(command, http, log)
     }
 
     /// Sends commands, one a line, to the partitions where they belong: with kcat, or with the
@@ -243,7 +264,7 @@ impl World {
         let mut followers = self.followers.lock().unwrap();
         let start = || {
             Arc::new(Follower::start(match &self.servers {
-                Some(servers) => Program::kcat(&servers.kafka, topic),
+                Some(servers) => Program::kcat(&servers.kafka, topic, &self.environment),
                 None => Program::tail(self.millrace(&["tail", topic, "--follow", "--json"])),
             }))
         };
