@@ -373,9 +373,9 @@ fn names(role: &str, pattern: &str, declared: &[Value]) -> BTreeSet<String> {
     };
     let of_kind = declared.iter().filter(|one| one["kind"] == kind);
     let found: BTreeSet<_> = of_kind
-        .flat_map(|one| match &one[field] {
-            Value::Array(all) => all.clone(),
-            one => vec![one.clone()],
+        .flat_map(|one| {
+            let all = one[field].as_array().cloned();
+            all.unwrap_or_else(|| vec![one[field].clone()])
         })
         .map(|name| format!("{before}{}{after}", name.as_str().unwrap()))
         .collect();
