@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what a worker costs beside the bare client, on one broker, in one run.
 
 mod capacity;
+mod embedded;
 mod follow_up;
 mod hold_back;
 mod memory;
@@ -48,6 +49,22 @@ pub(crate) enum Bench {
     /// behind it from being read until somebody takes over. Missing the aim is reported, not an
     /// error.
     HoldBack(HoldBack),
+    /// How fast the embedded default decides and writes rows: the load of scenario A7
+    ///
+    /// Once with all commands waiting when the worker starts, once sent by another process while it
+    /// works. Needs the shell of SQLite.
+    Embedded(Embedded),
+}
+
+/// How often to measure.
+#[derive(Debug, Args)]
+pub(crate) struct Embedded {
+    /// How often each way is measured, in turn
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    rounds: u32,
+    /// Link the system's OpenSSL: needs its headers, and builds sooner
+    #[arg(long)]
+    system_openssl: bool,
 }
 
 /// How often to kill.
@@ -123,6 +140,10 @@ impl Bench {
         // Asked before the build, which may put a new file in this one's place.
         let program = std::env::current_exe()?;
         let programs = Programs::build(self.has_system_openssl())?;
+        if let Self::Embedded(embedded) = self {
+            embedded::run(&programs.millrace, embedded.rounds)?;
+            return Ok(true);
+        }
         let run = format!("bench-{}", std::process::id());
         let guard = Guard::start(&program, &run)?;
         let sound = Stage::open(programs, &run).and_then(|stage| self.measure(&stage));
@@ -134,6 +155,7 @@ impl Bench {
         match self {
             Self::Smoke(smoke) => smoke.system_openssl,
             Self::HoldBack(hold_back) => hold_back.system_openssl,
+            Self::Embedded(embedded) => embedded.system_openssl,
         }
     }
 
@@ -141,6 +163,8 @@ impl Bench {
         match self {
             Self::Smoke(smoke) => smoke.measure(stage),
             Self::HoldBack(hold_back) => hold_back.measure(stage),
+            // Needs no stage.
+            Self::Embedded(_) => Ok(true),
         }
     }
 }
