@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::lifecycle::rows_of;
 use super::place::{Place, in_both_places, shared};
 use super::policies::READY;
 use super::process::Process;
@@ -148,7 +149,7 @@ pub(crate) fn ten_rows(world: &World, ids: &[String], limit: Duration) {
 fn r6_and_r8_what_was_sent_while_nobody_worked_becomes_rows_in_order(place: Place) {
     let world = World::own(place, &[]);
     let early = ten(&world, "early");
-    let process = world.run(&["--context", "contacts"]);
+    let mut process = world.run(&["--context", "contacts"]);
     process.wait_ready(READY);
     ten_rows(&world, &early, EVENTUALLY);
     let names: Vec<_> = (0..5).map(|n| format!("late {n}")).collect();
@@ -172,6 +173,14 @@ fn r6_and_r8_what_was_sent_while_nobody_worked_becomes_rows_in_order(place: Plac
         assert_eq!(refused.status.code(), Some(2), "{refused:?}");
         assert!(String::from_utf8_lossy(&refused.stderr).contains("limit"));
     }
+    world.accepted(CONTACT, &early[0], "DeleteContact", &json!({}));
+    is_gone(&world, &early[0]);
+    until_equal("one less", EVENTUALLY, &14, || listed("100").len());
+    assert!(process.stop().success(), "{}", process.log());
+    let tables = ["contacts.contacts", table];
+    let before = rows_of(&world, &tables);
+    world.expect(&["rebuild", "contacts.contacts"]);
+    assert_eq!(rows_of(&world, &tables), before);
 }
 
 fn g5_a_hundred_thousand_commands_over_a_hundred_aggregates(place: Place) {

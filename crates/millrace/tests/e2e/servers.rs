@@ -115,19 +115,29 @@ impl Servers {
         self.node("node-kill", service);
     }
 
+    /// Sends a signal to a server of one's own, such as `STOP`, after which it answers nobody.
+    pub(crate) fn signal(&self, service: &str, name: &str) {
+        let file = self.of_ours().dir.path().join(service).join("node-1/pid");
+        let pid = std::fs::read_to_string(file).unwrap();
+        let mut kill = Command::new("kill");
+        let told = kill.args([&format!("-{name}"), pid.trim()]);
+        assert!(told.status().unwrap().success());
+    }
+
     /// Starts it again, on the same address with the same data.
     pub(crate) fn restart(&self, service: &str) {
         self.node("node-up", service);
     }
 
+    fn of_ours(&self) -> &Own {
+        let own = self.own.as_ref();
+        own.expect("only one's own servers may be touched")
+    }
+
     fn node(&self, action: &str, service: &str) {
-        let own = self
-            .own
-            .as_ref()
-            .expect("only one's own servers may be touched");
         let status = xtask()
             .args([action, service, "1", "--dir"])
-            .arg(own.dir.path())
+            .arg(self.of_ours().dir.path())
             .stdout(Stdio::null())
             .status()
             .unwrap();
