@@ -130,31 +130,21 @@ impl Collected {
 /// Puts one write over an earlier one of the same row. Sound under one stamp, because a batch holds
 /// everything between the two: no other write has a stamp in between.
 fn overlay(old: &mut StampedRow, new: StampedRow) {
-    let is_later = new.stamp >= old.stamp;
-    let stamp = new.stamp.max(old.stamp);
-    let (below, above) = if is_later {
-        (&old.row, new.row)
-    } else {
-        (&new.row, old.row.clone())
-    };
-    let row = over(below, above);
-    *old = StampedRow { row, stamp };
-}
-
-/// What two writes of one row leave: of a row that was gone in between, nothing shows through.
-fn over(below: &Row, mut above: Row) -> Row {
-    if above.is_gone {
-        return above;
+    let mut below = new;
+    if below.stamp >= old.stamp {
+        std::mem::swap(old, &mut below);
     }
-    for (cell, beneath) in above.cells.iter_mut().zip(&below.cells) {
+    let above = &mut old.row;
+    if above.is_gone {
+        return;
+    }
+    for (cell, beneath) in above.cells.iter_mut().zip(below.row.cells) {
         if *cell == Cell::Unset {
-            *cell = match (below.is_gone, beneath) {
-                (true, Cell::Unset) => Cell::Null,
-                (_, kept) => kept.clone(),
-            };
+            // Of a row that was gone in between nothing shows through.
+            let is_gone = below.row.is_gone && beneath == Cell::Unset;
+            *cell = if is_gone { Cell::Null } else { beneath };
         }
     }
-    above
 }
 
 #[cfg(test)]
