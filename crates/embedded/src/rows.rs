@@ -80,18 +80,14 @@ impl Target<'_> {
             return Ok(());
         }
         let new = row.row.cells.get(self.key.len()..).unwrap_or_default();
-        let stamp_of = |cell: &Cell| {
-            let is_untouched = *cell == Cell::Unset;
-            if is_untouched {
-                deleted
-            } else {
-                Some(row.stamp)
-            }
-        };
-        let stamps = new.iter().map(stamp_of);
-        let stamps = Stamps(stamps.collect());
+        let stamp_of = |cell: &Cell| (*cell != Cell::Unset).then_some(row.stamp).or(deleted);
+        let stamps = Stamps(new.iter().map(stamp_of).collect());
         self.write_cells(new)?;
-        self.keep_stamps(&stamps)
+        match (stamps.encode(), deleted) {
+            (Some(entry), _) => self.write_stamps(&entry),
+            (None, Some(_)) => self.delete_stamps(),
+            (None, None) => Ok(()),
+        }
     }
 
     fn update(&self, found: (Vec<Cell>, Stamps), row: &StampedRow) -> Result<(), Failure> {
@@ -134,8 +130,10 @@ impl Target<'_> {
 
     /// Notes the deletion of a row that is not there.
     fn bury(&self, stamp: i64) -> Result<(), Failure> {
-        let latest = self.deleted()?.map_or(stamp, |deleted| deleted.max(stamp));
-        self.write_stamps(&Stamps::buried(latest))
+        if self.deleted()?.is_some_and(|deleted| deleted >= stamp) {
+            return Ok(());
+        }
+        self.write_stamps(&Stamps::buried(stamp))
     }
 
     /// The stamp of the deletion, of a row that is not there.
