@@ -11,7 +11,7 @@ mod report;
 mod worker;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -140,15 +140,13 @@ impl Bench {
         // Asked before the build, which may put a new file in this one's place.
         let program = std::env::current_exe()?;
         let programs = Programs::build(self.has_system_openssl())?;
-        if let Self::Embedded(embedded) = self {
-            embedded::run(&programs.millrace, embedded.rounds)?;
-            return Ok(true);
+        match self {
+            Self::Smoke(smoke) => on_broker(&program, programs, |stage| smoke.measure(stage)),
+            Self::HoldBack(hold_back) => {
+                on_broker(&program, programs, |stage| hold_back.measure(stage))
+            }
+            Self::Embedded(it) => embedded::run(&programs.millrace, it.rounds).map(|()| true),
         }
-        let run = format!("bench-{}", std::process::id());
-        let guard = Guard::start(&program, &run)?;
-        let sound = Stage::open(programs, &run).and_then(|stage| self.measure(&stage));
-        guard.finish()?;
-        sound
     }
 
     const fn has_system_openssl(&self) -> bool {
@@ -158,15 +156,19 @@ impl Bench {
             Self::Embedded(embedded) => embedded.system_openssl,
         }
     }
+}
 
-    fn measure(&self, stage: &Stage) -> Result<bool> {
-        match self {
-            Self::Smoke(smoke) => smoke.measure(stage),
-            Self::HoldBack(hold_back) => hold_back.measure(stage),
-            // Needs no stage.
-            Self::Embedded(_) => Ok(true),
-        }
-    }
+/// Measures with a broker that is there for the time being.
+fn on_broker(
+    program: &Path,
+    programs: Programs,
+    measure: impl FnOnce(&Stage) -> Result<bool>,
+) -> Result<bool> {
+    let run = format!("bench-{}", std::process::id());
+    let guard = Guard::start(program, &run)?;
+    let sound = Stage::open(programs, &run).and_then(|stage| measure(&stage));
+    guard.finish()?;
+    sound
 }
 
 impl HoldBack {
