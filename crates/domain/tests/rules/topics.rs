@@ -38,9 +38,32 @@ pub(crate) fn envelopes<E: Clone>(events: &[E]) -> Vec<EventEnvelope<E>> {
     (1..).zip(events).map(envelope).collect()
 }
 
-/// The value can be written under the aggregate's published schema, and read.
+/// Events, states (and a place without one) and commands can be written under the aggregate's
+/// published schemas, and read.
 #[track_caller]
-pub(crate) fn assert_read_again<A: Aggregate, T>(kind: &str, value: &T)
+pub(crate) fn assert_read_again<A>(
+    events: &[A::Event],
+    states: impl IntoIterator<Item = A>,
+    commands: impl IntoIterator<Item = A::Command>,
+) where
+    A: Aggregate + PartialEq,
+    A::Command: PartialEq,
+{
+    for envelope in envelopes(events) {
+        assert_one_read_again::<A, _>("events", &envelope);
+    }
+    for state in states {
+        assert_one_read_again::<A, _>("state", &snapshot(state));
+    }
+    let nothing = StateRecord::<A>::Snapshot(Snapshot::default());
+    assert_one_read_again::<A, _>("state", &nothing);
+    for command in published_commands(commands) {
+        assert_one_read_again::<A, _>("commands", &command);
+    }
+}
+
+#[track_caller]
+fn assert_one_read_again<A: Aggregate, T>(kind: &str, value: &T)
 where
     T: Serialize + DeserializeOwned + PartialEq + Debug,
 {
@@ -48,17 +71,6 @@ where
     let mut bytes = Vec::new();
     codec.encode(value, &mut bytes).unwrap();
     assert_eq!(codec.decode(&bytes).as_ref(), Ok(value));
-}
-
-/// Every one of these states can be written and read, and so can a place without one.
-#[track_caller]
-pub(crate) fn assert_states_read_again<A: Aggregate + PartialEq>(
-    states: impl IntoIterator<Item = A>,
-) {
-    for state in states {
-        assert_read_again::<A, _>("state", &snapshot(state));
-    }
-    assert_read_again::<A, _>("state", &StateRecord::<A>::Snapshot(Snapshot::default()));
 }
 
 /// Each line of `fixture` is one published record; they are these values today.
@@ -158,7 +170,7 @@ pub(crate) fn published_commands<C>(
 }
 
 /// A command with nothing around it.
-pub(crate) fn bare<C>(payload: C) -> CommandRecord<C> {
+fn bare<C>(payload: C) -> CommandRecord<C> {
     CommandRecord {
         aggregate_id: None,
         command_id: None,

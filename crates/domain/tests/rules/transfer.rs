@@ -13,10 +13,11 @@ use millrace_domain::bank::transfer::{
 };
 use millrace_domain::id::Id;
 use millrace_eventsourcing::{
-    Aggregate as _, Answered, EventEnvelope, Policy as _, Status, Timestamp, Version, event_id,
-    follow_up_id,
+    Aggregate as _, Answered, EventEnvelope, Policy as _, Status, Version, event_id, follow_up_id,
 };
 use millrace_testkit::{Given, given};
+
+use crate::topics::{envelopes, recorded_at};
 
 const AMOUNT: i64 = 100;
 
@@ -70,25 +71,4 @@ fn failed(reason: &str) -> TransferEvent {
     TransferEvent::TransferFailed(TransferFailed {
         reason: reason.to_owned(),
     })
-}
-
-/// The events of `t-1` as they stand in the topic.
-fn envelopes(events: &[TransferEvent]) -> Vec<EventEnvelope<TransferEvent>> {
-    let envelope = |(version, event): (i64, &TransferEvent)| EventEnvelope {
-        version: Version::new(version),
-        command_id: format!("c-{version}"),
-        causation_id: None,
-        correlation_id: "k-1".to_owned(),
-        actor: None,
-        on_behalf_of: None,
-        recorded_at: recorded_at(version),
-        created_at: recorded_at(1),
-        command_offset: version,
-        payload: event.clone(),
-    };
-    (1..).zip(events).map(envelope).collect()
-}
-
-fn recorded_at(version: i64) -> Timestamp {
-    Timestamp::from_millis(version * 1_000)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::place::{Place, in_both_places};
 use super::policies::{READY, open};
-use super::world::{World, unique};
+use super::world::{World, command};
 
 in_both_places! {
     g10_a_burst_is_decided_no_faster_than_the_limit_and_other_partitions_are_not_slowed
@@ -20,10 +20,6 @@ const BETWEEN_CLOCKS_MILLIS: i64 = 5;
 
 fn partition(account: &str) -> i32 {
     partition_of(account.as_bytes(), PARTITIONS)
-}
-
-fn command(kind: &str, data: &Value) -> Value {
-    json!({"type": kind, "data": data, "command_id": unique("limited")})
 }
 
 fn decided_at(world: &World, command: &Value) -> i64 {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::lifecycle::try_reset;
 use super::place::{Place, in_both_places};
 use super::wait::{AFTER_CRASH, EVENTUALLY, until, until_equal};
-use super::world::{World, unique};
+use super::world::{World, command};
 
 pub(crate) const READY: Duration = Duration::from_mins(1);
 const CEO: &str = "CEO";
@@ -18,10 +18,6 @@ in_both_places! {
 
 fn owner(amount: i64) -> Value {
     json!({"first_name": "A", "last_name": "B", "email": "a@b", "initial_balance": amount})
-}
-
-fn command(kind: &str, data: &Value) -> Value {
-    json!({"type": kind, "data": data, "command_id": unique("c"), "correlation_id": unique("k")})
 }
 
 /// Opens an account; the answer must be yes.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::*;
+use crate::topics::envelopes;
 
 static COMMANDS: LazyLock<AvroCodec<CommandRecord<AccountCommand>>> =
     LazyLock::new(|| codec("commands"));
@@ -58,7 +59,7 @@ fn every_event_can_be_written_and_read() {
         password_changed(SECOND_HASH),
         closed(),
     ] {
-        for envelope in rows::envelopes(&[payload]) {
+        for envelope in envelopes(&[payload]) {
             assert_eq!(read_again(&EVENTS, &envelope), envelope);
         }
     }
@@ -85,7 +86,7 @@ fn every_command_can_be_written_and_read() {
 proptest! {
     #[test]
     fn any_history_can_be_written_and_read(events in properties::history()) {
-        for envelope in rows::envelopes(&events) {
+        for envelope in envelopes(&events) {
             prop_assert_eq!(&read_again(&EVENTS, &envelope), &envelope);
         }
         let snapshot = StateRecord::Snapshot(Snapshot {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use millrace_domain::bank::accounts::Accounts;
-use millrace_eventsourcing::{Cell, EventEnvelope, Projection as _, Row, Timestamp, Version};
+use millrace_eventsourcing::{Cell, EventEnvelope, Projection as _, Row};
 use proptest::prelude::*;
 
 use super::*;
+use crate::topics::{envelopes, recorded_at};
 
 /// Tables as a store keeps them: in every cell the write with the highest stamp.
 #[derive(Debug, Default, PartialEq)]
@@ -26,27 +27,6 @@ impl Tables {
     fn cell(&self, table: &'static str, column: &'static str) -> &Cell {
         &self.0[&(table, vec![Cell::from("acc-1")], column)].1
     }
-}
-
-fn recorded_at(version: i64) -> Timestamp {
-    Timestamp::from_millis(version * 1_000)
-}
-
-pub(super) fn envelopes(events: &[AccountEvent]) -> Vec<EventEnvelope<AccountEvent>> {
-    let numbered = (1_i64..).zip(events);
-    let envelope = |(version, event): (i64, &AccountEvent)| EventEnvelope {
-        version: Version::new(version),
-        command_id: format!("c-{version}"),
-        causation_id: None,
-        correlation_id: format!("k-{version}"),
-        actor: None,
-        on_behalf_of: None,
-        recorded_at: recorded_at(version),
-        created_at: recorded_at(1),
-        command_offset: version,
-        payload: event.clone(),
-    };
-    numbered.map(envelope).collect()
 }
 
 fn tables<'a>(events: impl IntoIterator<Item = &'a EventEnvelope<AccountEvent>>) -> Tables {

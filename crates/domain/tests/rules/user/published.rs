@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::topics::{
-    assert_read_again, assert_reads, assert_states_read_again, bare, envelopes, published_commands,
-    published_events, published_states,
+    assert_read_again, assert_reads, published_commands, published_events, published_states,
 };
 
 const EVENTS_V1: &str = include_str!("../../../../avro/tests/fixtures/user.events.v1.hex");
@@ -37,22 +36,8 @@ fn published() -> [UserEvent; 3] {
 }
 
 #[test]
-fn every_event_can_be_written_and_read() {
-    for envelope in envelopes(&published()) {
-        assert_read_again::<User, _>("events", &envelope);
-    }
-}
-
-#[test]
-fn every_state_can_be_written_and_read() {
-    assert_states_read_again(states());
-}
-
-#[test]
-fn every_command_can_be_written_and_read() {
-    for command in commands() {
-        assert_read_again::<User, _>("commands", &bare(command));
-    }
+fn whatever_the_rules_say_can_be_written_and_read() {
+    assert_read_again(&published(), states(), commands());
 }
 
 #[test]
